@@ -1,0 +1,1 @@
+"""What decides: `steps` are pure thinking, `flows` are the use cases that read, think, then write."""

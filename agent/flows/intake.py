@@ -1,0 +1,231 @@
+"""A message comes in: think first (rules and patterns, milliseconds), then store it in one write block.
+
+The answer is durable: when `receive` returns, the message, its risk verdict and the fact that a worker still owes it
+something stand in the database.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from agent.flows import people
+from agent.flows.incoming import IncomingMessage
+from agent.services import Services
+from agent.steps.risk import AttachmentInfo, RiskVerdict, ScreenInput, screen
+from core import log
+from core.caller import Caller
+from core.errors import BadInput, Conflict, NotFound
+from core.ids import new_id
+from core.masking import mask_values
+from core.scopes import Scope
+from core.vocabulary import Conversation, ExpiredReason, MessageStage, NoDraftReason, SenderRole
+from store import changes, communities, drafts, idempotency, messages
+from store.base import insert_new
+from store.messages import MessageRevisionRow, MessageRow
+from store.session import ReadSession, WriteSession
+from store.vault import MemberKeys
+
+MANUAL = "manual"
+_AHEAD = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`replayed` is True where the same message had come in before; then `verdict` is None, since the one that
+    counts is stored."""
+
+    message_id: str
+    stage: MessageStage
+    revision: int
+    verdict: RiskVerdict | None
+    replayed: bool
+
+
+def receive(
+    services: Services, caller: Caller, incoming: IncomingMessage, *, history: bool = False, key: str | None = None
+) -> Receipt:
+    """Store one message; `history` screens it but owes it nothing; `key` is the request's Idempotency-Key.
+
+    Raises `NotFound` `community_not_found`, `Forbidden`, `BadInput` (`sent_at_in_future`, `message_changed`,
+    `idempotency_key_reused`), `Conflict` `revision_too_low`.
+    """
+    _check_time(services, incoming)
+    body_hash = services.keyring.lookup_hash("message", incoming.model_dump_json())
+    _check_caller(services, caller, incoming)
+    verdict = _screen(incoming)
+    with services.database.write() as db:
+        _check_key(db, services, caller, key, body_hash)
+        receipt = _store(db, services, incoming, verdict, body_hash, history=history)
+    if receipt.stage == MessageStage.RECEIVED and not receipt.replayed:
+        services.wake()
+    return receipt
+
+
+def _check_time(services: Services, incoming: IncomingMessage) -> None:
+    if incoming.sent_at > services.clock.now() + _AHEAD:
+        raise BadInput("sent_at_in_future", extra={"field": "sent_at"})
+
+
+def _check_caller(services: Services, caller: Caller, incoming: IncomingMessage) -> None:
+    if incoming.community_id not in services.communities_seen:
+        with services.database.read() as db:
+            if communities.get(db, incoming.community_id) is None:
+                raise NotFound("community_not_found", extra={"community_id": incoming.community_id})
+        services.communities_seen.add(incoming.community_id)
+    pasted = incoming.channel == MANUAL and caller.allows(Scope.DRAFTS_DECIDE, incoming.community_id)
+    if not pasted:
+        caller.require(Scope.MESSAGES_WRITE, incoming.community_id)
+
+
+def _replay(db: ReadSession, row: MessageRow, incoming: IncomingMessage, body_hash: str) -> Receipt | None:
+    """The receipt of a message that came in before; None for a new revision of it."""
+    if incoming.revision > row.revision:
+        return None
+    seen = row.body_hash
+    if incoming.revision < row.revision:
+        older = messages.revision(db, row.id, incoming.revision)
+        if older is None:
+            raise Conflict("revision_too_low", extra={"revision": row.revision})
+        seen = older.body_hash
+    if seen != body_hash:
+        raise BadInput("message_changed", extra={"id": row.id, "revision": row.revision})
+    return Receipt(row.id, MessageStage(row.stage), incoming.revision, None, replayed=True)
+
+
+def _screen(incoming: IncomingMessage) -> RiskVerdict:
+    return screen(
+        ScreenInput(
+            text=incoming.text,
+            type=incoming.type,
+            sender_role=incoming.sender.role,
+            attachments=tuple(AttachmentInfo(kind=a.kind, name=a.name, mime=a.mime) for a in incoming.attachments),
+        )
+    )
+
+
+def _check_key(db: WriteSession, services: Services, caller: Caller, key: str | None, body_hash: str) -> None:
+    if key is None:
+        return
+    key_hash = services.keyring.lookup_hash("idempotency", key)
+    if not idempotency.put(db, caller.id, key_hash, body_hash, None):
+        known = idempotency.get(db, caller.id, key_hash)
+        if known is None or known.body_hash != body_hash:
+            raise BadInput("idempotency_key_reused")
+
+
+def _store(
+    db: WriteSession,
+    services: Services,
+    incoming: IncomingMessage,
+    verdict: RiskVerdict,
+    body_hash: str,
+    *,
+    history: bool,
+) -> Receipt:
+    member_id, role = _sender(db, services, incoming)
+    stage = _stage(db, role, history=history)
+    values = _content(db, services, incoming, verdict, body_hash, member_id) | stage
+    message_id = new_id("msg")
+    if insert_new(db, MessageRow, values | _identity(incoming, message_id, member_id, role, history)):
+        return Receipt(message_id, stage["stage"], incoming.revision, verdict, replayed=False)
+    row = messages.by_key(db, incoming.channel, incoming.community_id, incoming.message_id)
+    assert row is not None
+    return _revise(db, row.id, incoming, values, verdict)
+
+
+def _sender(db: WriteSession, services: Services, incoming: IncomingMessage) -> tuple[str | None, SenderRole]:
+    """The member (none for a bot) and in what role they speak."""
+    if incoming.sender.role == SenderRole.BOT:
+        return None, SenderRole.BOT
+    arrival = people.Arrival(
+        incoming.channel, incoming.community_id, incoming.sender, incoming.sender.role, incoming.sent_at
+    )
+    return people.arrive(db, services.keyring, arrival)
+
+
+def _identity(
+    incoming: IncomingMessage, message_id: str, member_id: str | None, role: SenderRole, history: bool
+) -> dict[str, Any]:
+    private = incoming.conversation == Conversation.PRIVATE
+    return {
+        "id": message_id,
+        "lane": f"{incoming.community_id}:{member_id}" if private else incoming.community_id,
+        "channel": incoming.channel,
+        "community_id": incoming.community_id,
+        "external_id": incoming.message_id,
+        "conversation": incoming.conversation,
+        "member_id": member_id,
+        "sender_role": role,
+        "history": history,
+        "fence": 0,
+        "attempts": 0,
+    }
+
+
+def _content(
+    db: WriteSession,
+    services: Services,
+    incoming: IncomingMessage,
+    verdict: RiskVerdict,
+    body_hash: str,
+    member_id: str | None,
+) -> dict[str, Any]:
+    kept = MemberKeys(db, services.keyring).protect(member_id, incoming.text, "message")
+    return {
+        "revision": incoming.revision,
+        "body_hash": body_hash,
+        "type": incoming.type,
+        "recalled": incoming.recalled,
+        "text": kept.masked,
+        "original": kept.sealed,
+        "reply_to": incoming.reply_to,
+        "mentions": [people.external_hash(services.keyring, incoming.channel, who) for who in incoming.mentions],
+        "attachments": mask_values([a.model_dump(exclude_none=True) for a in incoming.attachments]),
+        "sent_at": incoming.sent_at,
+        "received_at": db.now,
+        "risk": verdict.model_dump(mode="json"),
+        "correlation_id": log.correlation(),
+    }
+
+
+def _stage(db: WriteSession, role: SenderRole, *, history: bool) -> dict[str, Any]:
+    reason = NoDraftReason.HISTORY if history else NoDraftReason.NOT_FROM_MEMBER
+    if history or role != SenderRole.MEMBER:
+        return {"stage": MessageStage.DONE, "no_draft": reason, "due_at": None, "done_at": db.now, "triage": None}
+    return {"stage": MessageStage.RECEIVED, "no_draft": None, "due_at": db.now, "done_at": None, "triage": None}
+
+
+def _revise(
+    db: WriteSession, message_id: str, incoming: IncomingMessage, values: dict[str, Any], verdict: RiskVerdict
+) -> Receipt:
+    """The same again, or an edit or recall: keep what it replaces, take it back to the worker, and expire what was
+    drafted for it."""
+    row = messages.lock(db, message_id)
+    assert row is not None
+    replayed = _replay(db, row, incoming, values["body_hash"])
+    if replayed is not None:
+        return replayed
+    db.add(_replaced(row))
+    for name, value in values.items():
+        setattr(row, name, value)
+    # A worker that is thinking about the old text loses its claim.
+    row.fence, row.lease_until, row.attempts = row.fence + 1, None, 0
+    row.dead_at, row.last_error = None, None
+    reason = ExpiredReason.MESSAGE_RECALLED if incoming.recalled else ExpiredReason.MESSAGE_EDITED
+    if drafts.expire_of_message(db, message_id, reason):
+        changes.note(db, changes.DRAFTS)
+    return Receipt(message_id, values["stage"], incoming.revision, verdict, replayed=False)
+
+
+def _replaced(row: MessageRow) -> MessageRevisionRow:
+    return MessageRevisionRow(
+        message_id=row.id,
+        revision=row.revision,
+        body_hash=row.body_hash,
+        recalled=row.recalled,
+        text=row.text,
+        original=row.original,
+        attachments=row.attachments,
+        risk=row.risk,
+        received_at=row.received_at,
+    )

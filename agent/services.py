@@ -1,0 +1,32 @@
+"""What a flow works with. Made once a process, by the server's start or by a test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.caller import Caller
+from core.clock import Clock
+from core.crypto import Keyring
+from core.settings import Environment
+from knowledge.base import KnowledgeBase
+from store.session import Database
+
+
+def _nobody() -> None:
+    """Where no worker runs in this process, waking it does nothing."""
+
+
+@dataclass(slots=True)
+class Services:
+    """`wake` tells this process's worker that something is due; other processes poll. `communities_seen` spares
+    every message the question whether its community exists (they are archived, never deleted); `callers` are the keys
+    seen within the last second."""
+
+    env: Environment
+    clock: Clock
+    keyring: Keyring
+    database: Database
+    knowledge: KnowledgeBase
+    wake: Callable[[], None] = field(default=_nobody)
+    communities_seen: set[str] = field(default_factory=set)
+    callers: dict[str, tuple[Caller, datetime]] = field(default_factory=dict)

@@ -1,0 +1,85 @@
+"""Settings that are rows: what an operator may change while it runs, per deployment or per community.
+
+A community's value is inherited by its sub-groups. The definitions here are the one place where a key, its type,
+its bounds and its default are known; the console, the docs and the checks read them from here.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from core.errors import BadInput
+
+T = TypeVar("T")
+Scope = Literal["deployment", "community"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tunable(Generic[T]):
+    """One setting. `scope` community means: may differ per community, and the deployment's value is the root's."""
+
+    key: str
+    type: Any
+    default: T
+    scope: Scope
+    doc: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def check(self, value: object) -> T:
+        """The value in its type. Raises `BadInput` `setting_invalid` naming the key and what is allowed."""
+        try:
+            checked: T = TypeAdapter(self.type).validate_python(value, strict=isinstance(value, str))
+        except ValidationError as error:
+            raise BadInput("setting_invalid", key=self.key, why=error.errors()[0]["msg"]) from None
+        if isinstance(checked, int | float) and not isinstance(checked, bool):
+            if not math.isfinite(checked):
+                raise BadInput("setting_invalid", key=self.key, why="not finite")
+            low = self.minimum is not None and checked < self.minimum
+            high = self.maximum is not None and checked > self.maximum
+            if low or high:
+                raise BadInput("setting_invalid", key=self.key, why=f"{self.minimum} … {self.maximum}")
+        return checked
+
+
+UNDO_SECONDS = Tunable("approvals.undo_seconds", int, 10, "community", "控制台批准后可撤回的秒数", 0, 300)
+DELIVERY_HOURS = Tunable("deliveries.expire_hours", int, 24, "community", "批准后多少小时内没发出就作废", 1, 720)
+DELIVERY_TRIES = Tunable("deliveries.tries", int, 8, "deployment", "推送失败最多试几次", 1, 20)
+WEBHOOK_TIMEOUT = Tunable("deliveries.webhook_timeout_seconds", float, 10.0, "deployment", "推送一次的时限", 1, 60)
+LEASE_SECONDS = Tunable("due.lease_seconds", int, 30, "deployment", "一次领取的租期，过期由别的进程接手", 5, 600)
+DUE_TRIES = Tunable("due.tries", int, 5, "deployment", "一件到期的事出错后最多试几次", 1, 50)
+SESSION_HOURS = Tunable("console.session_hours", int, 12, "deployment", "控制台登录多久后要重新登录", 1, 720)
+LOGIN_TRIES = Tunable("console.login_tries", int, 5, "deployment", "5 分钟内同一账号最多输错几次", 1, 100)
+GATE_THRESHOLD = Tunable("reply.gate_threshold", float | None, None, "community", "作答门槛；空为出厂拟合值", 0, 1)
+TONE = Tunable("reply.tone", Literal["professional", "friendly"], "friendly", "community", "草稿语气")
+VARIABLES: Tunable[dict[str, str]] = Tunable(
+    "reply.variables", dict[str, str], {}, "community", "话术变量的取值，如服务时间、热线"
+)
+AI_LABEL = Tunable("deliveries.ai_label", bool, True, "community", "发出的草稿是否标明由 AI 辅助生成")
+
+ALL: dict[str, Tunable[Any]] = {
+    tunable.key: tunable
+    for tunable in (
+        UNDO_SECONDS,
+        DELIVERY_HOURS,
+        DELIVERY_TRIES,
+        WEBHOOK_TIMEOUT,
+        LEASE_SECONDS,
+        DUE_TRIES,
+        SESSION_HOURS,
+        LOGIN_TRIES,
+        GATE_THRESHOLD,
+        TONE,
+        VARIABLES,
+        AI_LABEL,
+    )
+}
+
+
+def tunable(key: str) -> Tunable[Any]:
+    """The definition of `key`. Raises `BadInput` `setting_unknown`."""
+    if key not in ALL:
+        raise BadInput("setting_unknown", key=key)
+    return ALL[key]

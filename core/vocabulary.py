@@ -1,0 +1,270 @@
+"""One word for one thing: the wire values of triage, risk, drafts, deliveries and members.
+
+Values are stable from the first release. Chinese names live in the message catalogues (`core/catalogue.py`).
+"""
+
+from enum import StrEnum
+
+
+class MessageKind(StrEnum):
+    """What a member's message is (`triage.kind`)."""
+
+    QUESTION = "question"
+    COMPLAINT = "complaint"
+    SUGGESTION = "suggestion"
+    PRAISE = "praise"
+    CHATTER = "chatter"
+    NOTICE = "notice"
+    OTHER = "other"
+
+
+class RiskLabel(StrEnum):
+    """What a member's message may carry (`risk.labels[].label`); several may hold at once."""
+
+    AD_SPAM = "ad_spam"
+    SCAM = "scam"
+    FAKE_TRADE = "fake_trade"
+    GRAY_MARKET = "gray_market"
+    GAMBLING = "gambling"
+    PORN = "porn"
+    ABUSE = "abuse"
+    PRIVACY = "privacy"
+    FLOODING = "flooding"
+    CRISIS = "crisis"
+    SELF_HARM = "self_harm"
+    ILLEGAL_POLITICS = "illegal_politics"
+    INJECTION = "injection"
+
+
+class RiskLevel(StrEnum):
+    """How bad, in rising order (see `at_least`)."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    def at_least(self, other: "RiskLevel") -> bool:
+        """Whether this level is `other` or worse."""
+        order = list(RiskLevel)
+        return order.index(self) >= order.index(other)
+
+
+class RiskAction(StrEnum):
+    """What is *proposed*; nothing is done without a person."""
+
+    NONE = "none"
+    WATCH = "watch"
+    WARN_PRIVATE = "warn_private"
+    RESTATE_RULES = "restate_rules"
+    MUTE = "mute"
+    REMOVE = "remove"
+    HOLD_AND_ALERT = "hold_and_alert"
+
+
+class MessageType(StrEnum):
+    TEXT = "text"
+    IMAGE = "image"
+    FILE = "file"
+    VOICE = "voice"
+    SYSTEM = "system"
+
+
+class Conversation(StrEnum):
+    GROUP = "group"
+    PRIVATE = "private"
+
+
+class SenderRole(StrEnum):
+    MEMBER = "member"
+    STAFF = "staff"
+    BOT = "bot"
+
+
+class MessageStage(StrEnum):
+    """How far the worker is with a message. `received` is due work; the rest are ends."""
+
+    RECEIVED = "received"
+    DONE = "done"
+    HELD = "held"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class EventType(StrEnum):
+    """What may come in by `POST /v1/events`."""
+
+    JOIN = "join"
+    LEAVE = "leave"
+    REACTION = "reaction"
+    CHECK_IN = "check_in"
+    EXPOSURE = "exposure"
+    OPEN = "open"
+    CLICK = "click"
+    VISIT = "visit"
+    REGISTER = "register"
+    ATTEND = "attend"
+    SHARE = "share"
+    INVITE = "invite"
+    ORDER = "order"
+    REFUND = "refund"
+    PLAY = "play"
+    COMPLETE = "complete"
+    RENEW = "renew"
+    SURVEY = "survey"
+
+
+class CommunityType(StrEnum):
+    """总群 and the six group types of a matrix (社群矩阵)."""
+
+    ORGANISATION = "organisation"
+    KNOWLEDGE = "knowledge"
+    FANS = "fans"
+    SERVICE = "service"
+    PARTNER = "partner"
+    INTEREST = "interest"
+    PRODUCT = "product"
+
+
+class EntryKind(StrEnum):
+    FAQ = "faq"
+    SCRIPT = "script"
+
+
+class EntryStatus(StrEnum):
+    """Only `approved` entries are searched."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    RETIRED = "retired"
+
+
+class Scene(StrEnum):
+    """Where a script (话术) is used."""
+
+    WELCOME = "welcome"
+    GREETING = "greeting"
+    RULES = "rules"
+    EVENT_NOTICE = "event_notice"
+    PRODUCT_INTRO = "product_intro"
+    ANSWER = "answer"
+    COMPLAINT = "complaint"
+    CRISIS = "crisis"
+    WARNING = "warning"
+    ICE_BREAKER = "ice_breaker"
+    BIRTHDAY = "birthday"
+    CHECK_IN = "check_in"
+    WAKE_UP = "wake_up"
+    AFTER_SALES = "after_sales"
+    ANNOUNCEMENT = "announcement"
+    FAREWELL = "farewell"
+
+
+class Audience(StrEnum):
+    ALL = "all"
+    NEW = "new"
+    OLD = "old"
+
+
+class Tone(StrEnum):
+    PROFESSIONAL = "professional"
+    FRIENDLY = "friendly"
+
+
+class DraftStatus(StrEnum):
+    PENDING = "pending"
+    ESCALATED = "escalated"
+    APPROVED = "approved"
+    MODIFIED = "modified"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+OPEN_DRAFT_STATUSES = (DraftStatus.PENDING, DraftStatus.ESCALATED)
+
+
+class Decision(StrEnum):
+    APPROVE = "approve"
+    MODIFY = "modify"
+    REJECT = "reject"
+    ESCALATE = "escalate"
+
+
+class Requires(StrEnum):
+    MODERATOR = "moderator"
+    MANAGER = "manager"
+
+
+class Engine(StrEnum):
+    EMBEDDED = "embedded"
+    LLM = "llm"
+
+
+class Band(StrEnum):
+    """Confidence of a draft."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class AbstainedReason(StrEnum):
+    """A reply is due, but there is no text; a person sees the item."""
+
+    NO_ANSWER_IN_KB = "no_answer_in_kb"
+    RELATED_BUT_NOT_ANSWERING = "related_but_not_answering"
+    NEEDS_MEMBER_DATA = "needs_member_data"
+    POLICY = "policy"
+    RISK_HOLD = "risk_hold"
+    STALE_ENTRY = "stale_entry"
+    MODEL_UNAVAILABLE = "model_unavailable"
+
+
+class NoDraftReason(StrEnum):
+    """No reply was wanted; nobody sees an item."""
+
+    NOT_A_QUESTION = "not_a_question"
+    HUMAN_ANSWERED = "human_answered"
+    ASKER_RESOLVED = "asker_resolved"
+    ASKER_FOUND_ANSWER = "asker_found_answer"
+    BURST_NOT_FINISHED = "burst_not_finished"
+    HISTORY = "history"
+    NOT_FROM_MEMBER = "not_from_member"
+
+
+class ExpiredReason(StrEnum):
+    CONVERSATION_MOVED_ON = "conversation_moved_on"
+    HUMAN_ANSWERED = "human_answered"
+    ASKER_RESOLVED = "asker_resolved"
+    ASKER_FOUND_ANSWER = "asker_found_answer"
+    MESSAGE_RECALLED = "message_recalled"
+    MESSAGE_EDITED = "message_edited"
+
+
+class DeliveryKind(StrEnum):
+    REPLY = "reply"
+    PRIVATE = "private"
+    ANNOUNCEMENT = "announcement"
+    MODERATION = "moderation"
+    CAMPAIGN = "campaign"
+    ALERT = "alert"
+    PING = "ping"
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class ConsentKind(StrEnum):
+    """What a member agreed to or opted out of."""
+
+    DATA = "data"
+    MARKETING = "marketing"
+    PRIVATE_MESSAGE = "private_message"
+    INTRODUCTION = "introduction"

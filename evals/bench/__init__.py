@@ -1,0 +1,1 @@
+"""How much work is a message, and how many are too many? `python -m evals.bench`."""

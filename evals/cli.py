@@ -1,0 +1,193 @@
+"""`qunzhu-evals`: how good is it? One JSON object on standard output, progress on standard error.
+
+Exit codes: 0 it ran, 1 a figure is below its floor, 2 bad input, 3 something needed isn't there. What the suites need
+is imported when one runs, so that `--help` is fast.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+from zoneinfo import ZoneInfo
+
+import click
+
+if TYPE_CHECKING:
+    from evals.corpus import Knowledge
+    from evals.report import Report
+
+P = ParamSpec("P")
+
+BELOW, BAD_INPUT, ABSENT = 1, 2, 3
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_STEP = 200
+
+
+class _Day(click.ParamType[date]):
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            self.fail("must be a date such as 2026-11-21", param, ctx)
+
+
+class _Floor(click.ParamType[tuple[str, float]]):
+    name = "metric=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        name, _, number = str(value).partition("=")
+        try:
+            return name, float(number)
+        except ValueError:
+            self.fail("must be metric=value, such as r_at_1=0.8", param, ctx)
+
+
+@click.group()
+def main() -> None:
+    """Measure the assistant on labelled data."""
+
+
+def suite(command: Callable[P, "Report"]) -> Callable[P, None]:
+    """The options that every suite has, and what is done with its report."""
+
+    @click.option("--engine", type=click.Choice(["embedded"]), default="embedded", show_default=True)
+    @click.option("--json", "as_json", is_flag=True, help="Accepted everywhere; the output is JSON anyway.")
+    @click.option("--out", "rows_out", type=_FILE, help="Write one result per row to this file.")
+    @click.option("--floor", "floors", type=_Floor(), multiple=True, help="End with 1 where this figure is below.")
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        common: dict[str, Any] = {name: kwargs.pop(name) for name in ("engine", "as_json", "rows_out", "floors")}
+        _finish(_run(command, *args, **kwargs), common["rows_out"], common["floors"])
+
+    return run
+
+
+def _run(command: Callable[P, "Report"], *args: P.args, **kwargs: P.kwargs) -> "Report":
+    from evals.rows import BadFile
+    from knowledge.embeddings import EmbeddingError
+
+    try:
+        return command(*args, **kwargs)
+    except BadFile as error:
+        _fail(BAD_INPUT, str(error))
+    except EmbeddingError as error:
+        _fail(ABSENT, f"the encoder does not answer: {error}")
+    raise AssertionError("unreachable")
+
+
+def _fail(code: int, message: str) -> None:
+    click.echo(f"qunzhu-evals: {message}", err=True)
+    raise SystemExit(code)
+
+
+def _finish(report: "Report", rows_out: Path | None, floors: tuple[tuple[str, float], ...]) -> None:
+    known = report.names()
+    for name, _ in floors:
+        if name not in known:
+            _fail(BAD_INPUT, f"--floor {name}: no such figure; there are {', '.join(known)}")
+    if rows_out is not None:
+        try:
+            report.save_rows(rows_out)
+        except OSError as error:
+            _fail(BAD_INPUT, f"--out {rows_out}: {error.strerror}")
+    click.echo(json.dumps(report.shown(), ensure_ascii=False))
+    below = [(name, floor, report.figure(name).value) for name, floor in floors]
+    # A figure that could not be measured holds no floor.
+    missed = [one for one in below if one[2] is None or one[2] < one[1]]
+    for name, floor, value in missed:
+        click.echo(f"qunzhu-evals: {name} is {value}, below {floor}", err=True)
+    if missed:
+        raise SystemExit(BELOW)
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    if done % _STEP == 0 or done == total:
+        click.echo(f"{what} {done}/{total}", err=True)
+
+
+def _knowledge(path: Path | None) -> "Knowledge":
+    from evals.corpus import knowledge
+    from knowledge.embeddings import EmbeddedEncoder
+
+    return knowledge(path, EmbeddedEncoder(), _progress)
+
+
+def _today(day: date | None) -> date:
+    return day or datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+
+_kb = click.option("--kb", type=_FILE, help="Knowledge rows or documents. Default: the demo's.")
+_day = click.option("--today", type=_Day(), help="The day on which entries must be valid. Default: today.")
+
+
+@main.command()
+@_kb
+@click.option("--queries", type=_FILE, required=True)
+@_day
+@suite
+def retrieval(kb: Path | None, queries: Path, today: date | None) -> "Report":
+    """Does the right entry come up, and are other questions left alone?"""
+    from evals import retrieval as it
+    from knowledge.gate import shipped
+
+    return it.run(_knowledge(kb), shipped(), queries, _today(today), _progress)
+
+
+@main.command()
+@_kb
+@click.option("--fit", type=_FILE, help="Rows that the threshold of this run is fitted on.")
+@click.option("--queries", type=_FILE, required=True)
+@click.option("--folds", type=click.IntRange(min=2), help="Split --queries instead of --fit.")
+@_day
+@suite
+def gate(kb: Path | None, fit: Path | None, queries: Path, folds: int | None, today: date | None) -> "Report":
+    """Should the assistant answer at all?"""
+    from evals import gate as it
+    from knowledge.gate import shipped
+
+    if (fit is None) == (folds is None):
+        raise click.UsageError("exactly one of --fit and --folds")
+    day = _today(today)
+    return it.run(_knowledge(kb), shipped(), fit=fit, queries=queries, folds=folds, today=day, progress=_progress)
+
+
+@main.command()
+@click.option("--data", type=_FILE, required=True)
+@click.option("--map", "map_file", type=_FILE, help='{"their label": ["our", "labels"]}; [] is clean.')
+@suite
+def risk(data: Path, map_file: Path | None) -> "Report":
+    """What is caught, what is called by its name, and how often clean messages are disturbed."""
+    from evals import risk as it
+
+    return it.run(data, map_file, _progress)
+
+
+@main.group()
+def fit() -> None:
+    """Fit an artefact, and write it with its model card."""
+
+
+@fit.command("gate")
+@_kb
+@click.option("--data", type=_FILE, required=True)
+@click.option("--out", type=_FILE, required=True, help="The artefact, .npz; the card is written beside it.")
+@_day
+@click.option("--json", "as_json", is_flag=True, help="Accepted everywhere; the output is JSON anyway.")
+def fit_gate(kb: Path | None, data: Path, out: Path, today: date | None, as_json: bool) -> None:
+    """The gate's thresholds and its chance curve."""
+    del as_json
+    from evals import fit_gate as it
+    from knowledge.gate import shipped
+
+    if out.suffix != ".npz" or not out.parent.is_dir():
+        raise click.BadParameter("must end in .npz, in a folder that exists", param_hint="--out")
+    _finish(_run(lambda: it.run(_knowledge(kb), shipped(), data, out, _today(today), _progress)), None, ())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

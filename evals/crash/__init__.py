@@ -1,0 +1,1 @@
+"""Does it keep its promises when it is killed? `python -m evals.crash`."""

@@ -1,0 +1,49 @@
+"""`python -m evals.crash --kills 20 [--database-url URL]`: exit 1 where a promise was broken."""
+
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evals.crash.run import Plan, run
+from evals.databases import own_database
+
+_SHOWN = 20
+
+
+@click.command()
+@click.option("--kills", default=20, show_default=True, help="how often the service is killed")
+@click.option("--seconds", type=float, help="about how long messages come in; default 10 a kill")
+@click.option("--rate", default=40.0, show_default=True, help="messages a second")
+@click.option("--database-url", help="a PostgreSQL on which a database of its own is made and dropped")
+@click.option("--restart-limit", default=8.0, show_default=True, help="seconds from start to ready")
+def main(kills: int, seconds: float | None, rate: float, database_url: str | None, restart_limit: float) -> None:
+    """Kill the service while it works, then check what it had promised. Progress on stderr, JSON on stdout."""
+    plan = Plan(kills, seconds or 10.0 * kills + 5, rate, restart_seconds=restart_limit)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="qunzhu-crash-"))
+        url = stack.enter_context(own_database(database_url)) if database_url else None
+        summary = run(plan, Path(folder), url, lambda line: click.echo(line, err=True))
+    summary = {"database": "postgresql" if database_url else "sqlite"} | summary
+    click.echo(table(summary), err=True)
+    click.echo(json.dumps(summary, ensure_ascii=False))
+    sys.exit(1 if summary["violations"] else 0)
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The figures, one a line, then the violations."""
+    violations = summary["violations"]
+    lines = [f"{name:34} {value}" for name, value in summary.items() if name != "violations"]
+    lines += [f"VIOLATION {line}" for line in violations[:_SHOWN]]
+    if len(violations) > _SHOWN:
+        lines.append(f"… and {len(violations) - _SHOWN} more")
+    lines.append("all promises kept" if not violations else f"{len(violations)} violations")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Screening of single messages: what is caught, what is called by its name, and how often clean ones are disturbed."""
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agent.steps.risk import ScreenInput, screen
+from core.vocabulary import RiskLabel
+from evals.corpus import Progress
+from evals.figures import Array, Figure, f1, resampled, share
+from evals.report import Group, Report
+from evals.rows import BadFile, Row, read
+
+CLEAN = "clean"
+UNCHANGED = ("none", "clean", "base", "original")
+"""Values of `perturbation` that mark a row as it was before."""
+
+Labels = Mapping[str, frozenset[str]]
+
+
+class Message(NamedTuple):
+    """`right` are the labels it has or, with `single`, any of which is right; empty for a clean one."""
+
+    id: str
+    text: str
+    right: frozenset[str]
+    perturbation: str | None
+    base_text: str | None
+
+
+class Screened(NamedTuple):
+    message: Message
+    got: tuple[tuple[str, float], ...]
+    ms: float
+
+    @property
+    def labels(self) -> frozenset[str]:
+        return frozenset(label for label, _ in self.got)
+
+
+def run(data: Path, map_file: Path | None, progress: Progress) -> Report:
+    """Raises `BadFile`."""
+    mapping = _mapping(map_file) if map_file else None
+    rows = read(data)
+    unscored: Counter[str] = Counter()
+    found = []
+    for number, row in enumerate(rows, start=1):
+        message, reason = _message(row, mapping)
+        if message is None:
+            unscored[reason] += 1
+        else:
+            found.append(_screen(message))
+        progress("messages", number, len(rows))
+    labels, macro = _single(found) if mapping is not None else _several(found)
+    groups: dict[str, Mapping[str, Group]] = {"per_label": labels}
+    if any(one.message.perturbation for one in found):
+        groups["per_perturbation"] = _per_perturbation(found)
+    return Report(
+        suite="risk",
+        figures=_overall(found) | {"macro_f1": macro},
+        groups=groups,
+        unscored=unscored,
+        facts={"rows": len(rows)},
+        rows=[_row(one, single=mapping is not None) for one in found],
+    )
+
+
+def _mapping(path: Path) -> Labels:
+    try:
+        loaded = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadFile(path, None, None, f"is no JSON map: {error}") from error
+    if not isinstance(loaded, dict):
+        raise BadFile(path, None, None, "must be a JSON object")
+    for theirs, ours in loaded.items():
+        if not isinstance(ours, list) or set(map(str, ours)) - set(RiskLabel):
+            raise BadFile(path, None, theirs, f"must be a list of {', '.join(RiskLabel)}")
+    return {theirs: frozenset(ours) for theirs, ours in loaded.items()}
+
+
+def _message(row: Row, mapping: Labels | None) -> tuple[Message | None, str]:
+    text = row.text()
+    right = _own_labels(row) if mapping is None else mapping.get(row.text("label"))
+    if right is None:
+        return None, "label_not_in_map"
+    if not text.strip():
+        return None, "empty_text"
+    return Message(row.id, text, right, row.maybe_text("perturbation"), row.maybe_text("base_text")), ""
+
+
+def _own_labels(row: Row) -> frozenset[str]:
+    labels = frozenset(row.texts("labels", needed=True))
+    if unknown := labels - set(RiskLabel):
+        raise row.bad("labels", f"{sorted(unknown)[0]!r} is none of {', '.join(RiskLabel)}")
+    return labels
+
+
+def _screen(message: Message) -> Screened:
+    begun = time.perf_counter()
+    verdict = screen(ScreenInput(text=message.text))
+    got = tuple((hit.label.value, hit.score) for hit in verdict.labels)
+    return Screened(message, got, (time.perf_counter() - begun) * 1000)
+
+
+def _overall(found: Sequence[Screened]) -> dict[str, Figure]:
+    return {
+        "accuracy": share([bool(one.labels) == bool(one.message.right) for one in found]),
+        "caught": share([bool(one.labels) for one in found if one.message.right]),
+        "clean_false_alarm_rate": share([bool(one.labels) for one in found if not one.message.right]),
+    }
+
+
+def _several(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
+    """Every label for itself, a row may have several."""
+    names = sorted({label for one in found for label in one.message.right})
+    shown = sorted(set(names) | {label for one in found for label in one.labels})
+    actual = {name: np.array([name in one.message.right for one in found], dtype=bool) for name in shown}
+    got = {name: np.array([name in one.labels for one in found], dtype=bool) for name in shown}
+    return {name: _label(got[name], actual[name]) for name in shown}, _macro(names, got, actual)
+
+
+def _single(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
+    """One class a row, clean among them. A row that any of its labels is found for counts for that one; another counts
+    as missed for the first of its labels, and as a false find of the best label it got."""
+    decided = [_decided(one) for one in found]
+    names = sorted({actual for _, actual in decided})
+    shown = sorted({name for pair in decided for name in pair})
+    actual = {name: np.array([is_ == name for _, is_ in decided], dtype=bool) for name in shown}
+    got = {name: np.array([got_ == name for got_, _ in decided], dtype=bool) for name in shown}
+    return {name: _label(got[name], actual[name]) for name in shown}, _macro(names, got, actual)
+
+
+def _decided(one: Screened) -> tuple[str, str]:
+    best = one.got[0][0] if one.got else CLEAN
+    hit = next((label for label, _ in one.got if label in one.message.right), None)
+    return (hit, hit) if hit else (best, min(one.message.right, default=CLEAN))
+
+
+def _label(got: Array, actual: Array) -> Group:
+    return {"precision": share(actual[got]), "recall": share(got[actual]), "f1": resampled(f1, got, actual)}
+
+
+def _macro(names: Iterable[str], got: Mapping[str, Array], actual: Mapping[str, Array]) -> Figure:
+    """The mean F1 over the labels that occur; a label that a draw has no row of is left out of its mean."""
+    pairs = [column for name in names for column in (got[name], actual[name])]
+    if not pairs:
+        return Figure(None, 0, None, None)
+
+    def macro(*columns: Array) -> float | None:
+        found = [value for a, b in zip(columns[::2], columns[1::2], strict=True) if (value := f1(a, b)) is not None]
+        return sum(found) / len(found) if found else None
+
+    return resampled(macro, *pairs)
+
+
+def _per_perturbation(found: Sequence[Screened]) -> dict[str, Group]:
+    """How much of what is caught unchanged is still caught. The clean text is the row's `base_text` or, without one,
+    the rows whose perturbation is none."""
+    groups: dict[str, list[Screened]] = defaultdict(list)
+    for one in found:
+        if one.message.right and one.message.perturbation:
+            groups[one.message.perturbation].append(one)
+    clean = [bool(one.labels) for name in UNCHANGED for one in groups.get(name, [])]
+    return {name: _relative(some, clean) for name, some in groups.items()}
+
+
+def _relative(some: Sequence[Screened], clean: Sequence[bool]) -> Group:
+    caught = [bool(one.labels) for one in some]
+    bases = [one.message.base_text for one in some]
+    before = (
+        [bool(screen(ScreenInput(text=text)).labels) for text in bases if text is not None] if all(bases) else clean
+    )
+    recall = share(caught)
+    if not any(before):
+        return {"recall": recall, "relative": Figure(None, len(caught), None, None)}
+    was = sum(before) / len(before)
+    # Wilson's interval of the recall, over the clean recall as it was measured.
+    scaled = [None if value is None else value / was for value in (recall.value, recall.low, recall.high)]
+    return {"recall": recall, "relative": Figure(scaled[0], len(caught), scaled[1], scaled[2])}
+
+
+def _row(one: Screened, *, single: bool) -> dict[str, Any]:
+    right = (
+        bool(one.labels & one.message.right) or (not one.labels and not one.message.right)
+        if single
+        else one.labels == one.message.right
+    )
+    return {
+        "id": one.message.id,
+        "label": sorted(one.message.right),
+        "got": [{"label": label, "score": score} for label, score in one.got],
+        "right": right,
+        "ms": round(one.ms, 2),
+    }

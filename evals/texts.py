@@ -1,0 +1,28 @@
+"""Texts of our own to measure with: the demo's everyday messages and the gate's questions."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+
+def by_kind() -> dict[str, list[str]]:
+    """The demo's everyday messages, by what they are."""
+    found: dict[str, list[str]] = _people()["messages"]
+    return found
+
+
+def everyday() -> list[str]:
+    """All of the demo's everyday messages."""
+    return [text for texts in by_kind().values() for text in texts]
+
+
+def gate_questions() -> list[str]:
+    """The questions that the gate was fitted on."""
+    lines = files("evals.fit").joinpath("gate.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines if line]
+
+
+def _people() -> Any:
+    return yaml.safe_load(files("knowledge.demo").joinpath("people.yaml").read_text("utf-8"))

@@ -1,0 +1,333 @@
+"""The vector index: passages' vectors in Chroma. The only importer of chromadb.
+
+It holds ids, hashes and vectors, never texts: SQL is the truth, and `knowledge.reconcile` brings an index up to it from
+any state.
+"""
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from core.errors import Unusable
+from knowledge.embeddings import Vector, Vectors
+from knowledge.passages import Passage, Scored
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+    from chromadb.config import Settings
+    from filelock import BaseFileLock
+
+LOCK_NAME: Final = "index.lock"
+BATCH: Final = 5_000  # chroma refuses more than 5,461 rows at once
+HTTP_SECONDS: Final = 20.0
+CONNECT_SECONDS: Final = 5.0
+
+Answer = TypeVar("Answer")
+
+
+class IndexFailure(Unusable):
+    """The vector index cannot be used; the text says what to do."""
+
+    word = "index_failure"
+
+
+class IndexLocked(IndexFailure):
+    """Somebody else owns the folder."""
+
+    word = "index_locked"
+
+
+class IndexBroken(IndexFailure):
+    """The folder is damaged or cannot be opened; nothing is lost, since it can be built anew."""
+
+    word = "index_broken"
+
+
+class IndexUnreachable(IndexFailure):
+    """The Chroma server does not answer, or answers with an error."""
+
+    word = "index_unreachable"
+
+
+class VectorIndex:
+    """One collection of passages' vectors. Safe from threads; one owner process for a folder."""
+
+    def __init__(self, path: Path | None, url: str | None, dimensions: int, name: str) -> None:
+        """Open or make the index, in the folder `path` or at the server `url` (exactly one of them).
+
+        `name` is the encoder's: it and `dimensions` name the collection, so that another encoder's vectors are never
+        compared with these. Raises `IndexLocked`, `IndexBroken`, `IndexUnreachable`.
+        """
+        if (path is None) == (url is None):
+            raise ValueError("exactly one of path and url")
+        self._place = str(path or url)
+        self._remote = url is not None
+        self.dimensions = dimensions
+        self.collection_name = collection_name(name, dimensions)
+        self._lock = _owned(path) if path is not None else None
+        self._client: ClientAPI | None = None
+        self._changing = threading.RLock()
+        try:
+            with self._translated(Exception):
+                self._client = _server_client(url) if url is not None else _folder_client(self._place)
+                self._collection = self._opened()
+            self._probe()
+        except BaseException:
+            self.close()
+            raise
+
+    def count(self) -> int:
+        """Number of passages."""
+        return self._run(lambda collection: collection.count())
+
+    def hashes(self) -> dict[str, str]:
+        """Content hash by passage id, of all passages."""
+        found: dict[str, str] = {}
+        offset = 0
+        while page := self._run(partial(_page, offset=offset)):
+            found.update(page)
+            offset += BATCH
+        return found
+
+    def upsert(self, passages: Sequence[Passage], vectors: Vectors) -> None:
+        """Add or replace passages; row i of `vectors` belongs to passage i."""
+        if vectors.shape != (len(passages), self.dimensions):
+            raise ValueError(f"vectors of shape {vectors.shape} for {len(passages)} passages × {self.dimensions}")
+        for start in range(0, len(passages), BATCH):
+            some, rows = passages[start : start + BATCH], vectors[start : start + BATCH]
+            self._run(partial(_put, passages=some, vectors=rows))
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Remove passages; unknown ids are passed over."""
+        every = list(ids)
+        for start in range(0, len(every), BATCH):
+            self._run(partial(_remove, ids=every[start : start + BATCH]))
+
+    def query(self, vector: Vector, k: int) -> list[Scored]:
+        """The `k` nearest passages, best first; score = cosine similarity, -1 to 1."""
+        return self.query_many(np.asarray(vector)[None, :], k)[0]
+
+    def query_many(self, vectors: Vectors, k: int) -> list[list[Scored]]:
+        """`query` for every row, in one call."""
+        if not len(vectors) or k < 1:
+            return [[] for _ in vectors]
+        # Filtering by a `where` makes a query 10 times slower: fetch more, and filter outside.
+        found = self._run(
+            lambda collection: collection.query(
+                query_embeddings=vectors, n_results=k, include=["metadatas", "distances"]
+            )
+        )
+        rows = zip(found["ids"], found["metadatas"] or [], found["distances"] or [], strict=True)
+        return [_scored(*row) for row in rows]
+
+    def clear(self) -> None:
+        """Drop this encoder's collection and make an empty one."""
+        from chromadb.errors import NotFoundError
+
+        with self._changing, self._translated():
+            with suppress(NotFoundError):
+                self._live().delete_collection(self.collection_name)
+            self._collection = self._opened()
+
+    def close(self) -> None:
+        """Let go of files, connections and the lock. Idempotent; anything after it raises `IndexFailure`."""
+        with self._changing:
+            client, self._client = self._client, None
+            if client is not None:
+                _release(client)
+            if self._lock is not None:
+                self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _probe(self) -> None:
+        """Ask for any few passages: a lost vector file may leave `count` right and queries all but empty."""
+        some = min(self.count(), 10)
+        anywhere = np.full(self.dimensions, self.dimensions**-0.5, dtype=np.float32)
+        found = len(self.query(anywhere, some))
+        # Half: after many deletions the graph may rightly reach a few less.
+        if found * 2 < some:
+            raise self._failure(LookupError(f"{found} of {some} found"))
+
+    def _run(self, action: Callable[["Collection"], Answer]) -> Answer:
+        """`action` on the collection; once more where somebody has just dropped and made it anew (`clear`)."""
+        from chromadb.errors import NotFoundError
+
+        self._live()
+        with self._translated():
+            try:
+                return action(self._collection)
+            except NotFoundError:
+                with self._changing:
+                    self._collection = self._opened()
+                return action(self._collection)
+
+    def _live(self) -> "ClientAPI":
+        client = self._client
+        if client is None:
+            raise IndexFailure("向量索引已经关闭")
+        return client
+
+    def _opened(self) -> "Collection":
+        # embedding_function=None: the default one downloads a model.
+        return self._live().get_or_create_collection(
+            self.collection_name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
+
+    @contextmanager
+    def _translated(self, *also: type[Exception]) -> Iterator[None]:
+        """No foreign exception crosses the room: Chroma's, the network's, the disk's, and `also`, become ours."""
+        import httpx
+        from chromadb.errors import ChromaError
+
+        foreign: tuple[type[Exception], ...] = (ChromaError, httpx.HTTPError, OSError, *also)
+        try:
+            yield
+        except IndexFailure:
+            raise
+        except foreign as error:
+            raise self._failure(error) from error
+        except BaseException as error:
+            # A panic in Chroma's Rust part derives from BaseException directly.
+            if type(error).__name__ == "PanicException":
+                raise self._failure(error) from error
+            raise
+
+    def _failure(self, error: BaseException) -> IndexFailure:
+        cause = f"{self._place}，{type(error).__name__}: {error}"
+        if self._remote:
+            return IndexUnreachable(f"Chroma 服务没有正常应答（{cause}）。请确认它在运行，然后再试")
+        return IndexBroken(
+            f"向量索引损坏或打不开（{cause}）。知识库本身没有受影响：请先看磁盘空间和目录权限，"
+            "再停止服务并运行 qunzhu reindex 重建索引"
+        )
+
+
+def collection_name(encoder: str, dimensions: int) -> str:
+    """The collection of an encoder: letters, digits, `-` and `_` only, at least 3 characters.
+
+    Six hex digits of the raw name keep two encoders apart whose names differ only in other characters.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", encoder.lower()).strip("-")[:60]
+    return f"passages-{plain}-{sha256(encoder.encode()).hexdigest()[:6]}-{dimensions}"
+
+
+def discard(path: Path) -> None:
+    """Empty the index folder, damaged or not, so that it can be built anew. Raises `IndexLocked`."""
+    lock = _owned(path)
+    try:
+        for item in path.iterdir():
+            if item.name == LOCK_NAME:
+                continue
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            else:
+                item.unlink()
+    finally:
+        lock.release()
+
+
+def _owned(path: Path) -> "BaseFileLock":
+    """The folder's lock, held. Several processes in one folder corrupt it silently, hence no waiting and no sharing."""
+    from filelock import FileLock, Timeout
+
+    path.mkdir(parents=True, exist_ok=True)
+    # Not thread-local: close() may come from another thread. The file stays, since a lock file that is removed on
+    # release can be locked by two: one holding the removed file, one the new.
+    lock = FileLock(path / LOCK_NAME, thread_local=False, preserve_lock_file=True)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise IndexLocked(
+            f"向量索引目录 {path} 正被另一个进程使用。请先停止正在运行的 qunzhu serve 或 worker；"
+            "要让多个进程共用索引，请运行 chroma run 并设置 QUNZHU_CHROMA_URL"
+        ) from error
+    return lock
+
+
+def _settings() -> "Settings":
+    from chromadb.config import Settings
+
+    # Said here and not left to the environment: Chroma also reads a `.env` of the working folder.
+    return Settings(anonymized_telemetry=False, chroma_otel_collection_endpoint="")
+
+
+def _folder_client(path: str) -> "ClientAPI":
+    import chromadb
+
+    return chromadb.PersistentClient(path=path, settings=_settings())
+
+
+def _server_client(url: str) -> "ClientAPI":
+    import chromadb
+    import httpx
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"not a URL of a Chroma server: {url}")
+    ssl = parts.scheme == "https"
+    port = parts.port or (443 if ssl else 8000)
+    limits = httpx.Timeout(HTTP_SECONDS, connect=CONNECT_SECONDS)
+    # Chroma's client waits for ever, from its first request in the constructor on: knock first.
+    knock = httpx.get(f"{parts.scheme}://{parts.hostname}:{port}/api/v2/heartbeat", timeout=limits)
+    knock.raise_for_status()
+    client = chromadb.HttpClient(host=parts.hostname, port=port, ssl=ssl, settings=_settings())
+    for session in _sessions(client):
+        session.timeout = limits
+    return client
+
+
+def _sessions(client: "ClientAPI") -> list[Any]:
+    """The HTTP sessions of a client, its own and its inner admin client's; none for a folder."""
+    servers: list[Any] = [getattr(one, "_server", None) for one in (client, getattr(client, "_admin_client", None))]
+    return [server._session for server in servers if hasattr(server, "_session")]
+
+
+def _release(client: "ClientAPI") -> None:
+    sessions = _sessions(client)
+    client.close()  # type: ignore[attr-defined]
+    # Chroma's close() forgets them.
+    for session in sessions:
+        session.close()
+
+
+def _put(collection: "Collection", passages: Sequence[Passage], vectors: Vectors) -> None:
+    collection.upsert(
+        ids=[passage.id for passage in passages],
+        embeddings=vectors,
+        metadatas=[{"entry_id": passage.entry_id, "content_hash": passage.content_hash} for passage in passages],
+    )
+
+
+def _remove(collection: "Collection", ids: list[str]) -> None:
+    collection.delete(ids=ids)
+
+
+def _page(collection: "Collection", offset: int) -> dict[str, str]:
+    got = collection.get(limit=BATCH, offset=offset, include=["metadatas"])
+    return {id_: str(meta["content_hash"]) for id_, meta in zip(got["ids"], got["metadatas"] or [], strict=True)}
+
+
+def _scored(ids: Sequence[str], metadatas: Sequence[Any], distances: Sequence[float]) -> list[Scored]:
+    # Rounding takes a distance slightly below 0 or above 2.
+    return [
+        Scored(id_, str(meta["entry_id"]), min(1.0, max(-1.0, 1.0 - distance)))
+        for id_, meta, distance in zip(ids, metadatas, distances, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""How things leave for the channels' bots."""

@@ -1,0 +1,90 @@
+// The reply under a person's hands: what differs from the suggestion, which buttons that allows, whose answer to take.
+import { get, tell } from "./api.js";
+import { t } from "./texts.js";
+
+const typed = new Map();
+
+export const formIn = (root) => root.querySelector("[data-reply]");
+const textIn = (form) => form?.querySelector("[data-text]") ?? null;
+const plain = (text) => text.replace(/\s+/g, " ").trim();
+
+export function textOf(form) {
+  return textIn(form)?.value ?? "";
+}
+
+// Whether the text differs from the suggestion in more than white space (the service judges in the same way).
+export function differs(form) {
+  const area = textIn(form);
+  return Boolean(area) && plain(area.value) !== plain(area.dataset.suggested);
+}
+
+// Take up a form that has just been rendered; what was typed for its draft before is put back.
+export function begin(root) {
+  const area = textIn(formIn(root));
+  if (!area) return;
+  const before = typed.get(formIn(root).dataset.draft);
+  if (before !== undefined) area.value = before;
+  update(formIn(root));
+}
+
+export function forget(draft) {
+  typed.delete(draft);
+}
+
+export function keep(draft, text) {
+  typed.set(draft, text);
+}
+
+function update(form) {
+  const changed = differs(form);
+  const { draft } = form.dataset;
+  if (changed) typed.set(draft, textOf(form));
+  else typed.delete(draft);
+  const modify = form.querySelector('[data-decide="modify"]');
+  if (modify) modify.disabled = !changed || !plain(textOf(form)) || "never" in modify.dataset;
+  const approve = form.querySelector('[data-decide="approve"]');
+  if (approve) {
+    approve.classList.toggle("primary", !changed);
+    modify?.classList.toggle("primary", changed);
+  }
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-text]")) update(event.target.form);
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-entry]");
+  if (!button) return;
+  const form = document.querySelector(`[data-reply][data-draft="${button.dataset.draft}"]`);
+  try {
+    const answer = await get(`/console/api/drafts/${button.dataset.draft}/entries/${encodeURIComponent(button.dataset.entry)}`);
+    put(form, answer);
+  } catch (error) {
+    tell(error);
+  }
+});
+
+function put(form, { text, missing }) {
+  const area = textIn(form);
+  area.value = text;
+  const note = form.querySelector("[data-missing]");
+  note.hidden = missing.length === 0;
+  note.textContent = missing.length ? t("missing", { names: missing.map((name) => `{${name}}`).join(" ") }) : "";
+  update(form);
+  area.focus();
+  area.setSelectionRange(0, 0);
+}
+
+// Ask for a reason in the dialog; null where the person thinks better of it.
+export function askReason() {
+  const dialog = document.getElementById("reject");
+  const input = dialog.querySelector('[name="reason"]');
+  input.value = "";
+  dialog.returnValue = "";
+  dialog.querySelector("[data-cancel]").onclick = () => dialog.close("");
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "reject" ? input.value.trim() : null), { once: true });
+  });
+}

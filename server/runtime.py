@@ -1,0 +1,78 @@
+"""Puts the house together for one process: database, knowledge, clock, keys. Everything heavy is imported here, late,
+so that `qunzhu --help` stays quick."""
+
+from collections.abc import Callable
+
+from agent.flows import access
+from agent.services import Services
+from core import log
+from core.clock import Clock, SystemClock
+from core.crypto import Keyring
+from core.settings import Environment
+from knowledge import gate
+from knowledge.base import KnowledgeBase
+from knowledge.batcher import MicroBatcher
+from knowledge.embeddings import EmbeddedEncoder, Embedder, RemoteEncoder
+from knowledge.index import VectorIndex
+from store import migrate
+from store.session import Database
+
+_log = log.get(__name__)
+
+
+def open_database(env: Environment, clock: Clock | None = None) -> Database:
+    """The database, migrated to this code's schema. Raises `Unavailable`."""
+    database = Database(env.sqlalchemy_url, clock or SystemClock(), Keyring(env.secret))
+    try:
+        if migrate.upgrade(database):
+            _log.info("database_migrated", revision=migrate.head())
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def open_services(
+    env: Environment, clock: Clock | None = None, progress: Callable[[int, int], None] | None = None
+) -> Services:
+    """Everything, ready to work: the schema current, roles and first owner there, the index reconciled.
+
+    Raises `Unavailable` (`database_unavailable`, `index_locked` where another process owns the data folder).
+    """
+    clock = clock or SystemClock()
+    database = open_database(env, clock)
+    encoder = _encoder(env)
+    try:
+        path = None if env.chroma_url else env.data_dir / "index"
+        index = VectorIndex(path, env.chroma_url, encoder.dimensions, encoder.name)
+    except BaseException:
+        database.close()
+        raise
+    knowledge = KnowledgeBase(database, index, MicroBatcher(encoder), gate.shipped())
+    services = Services(env, clock, database.keyring, database, knowledge)
+    try:
+        access.bootstrap(services)
+        knowledge.refresh(progress)
+    except BaseException:
+        close_services(services)
+        raise
+    return services
+
+
+def _encoder(env: Environment) -> Embedder:
+    """The embedded encoder, its weights loaded, or the configured endpoint."""
+    if env.embeddings_url is None:
+        encoder = EmbeddedEncoder()
+        encoder.warm()
+        return encoder
+    return RemoteEncoder(
+        env.embeddings_url,
+        env.embeddings_model,
+        env.embeddings_dimensions,
+        api_key=env.embeddings_key.get_secret_value(),
+    )
+
+
+def close_services(services: Services) -> None:
+    services.knowledge.close()
+    services.database.close()

@@ -1,0 +1,51 @@
+"""Communities (社群): a tree with the organisation at its root."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.base import Base, Id
+from store.session import ReadSession
+
+
+class CommunityRow(Base):
+    __tablename__ = "communities"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    type: Mapped[str] = mapped_column(String(32))
+    channel: Mapped[str] = mapped_column(String(32))
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("communities.id"), index=True)
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+def get(db: ReadSession, community_id: str) -> CommunityRow | None:
+    return db.get(CommunityRow, community_id)
+
+
+def every(db: ReadSession, within: frozenset[str] | None = None) -> list[CommunityRow]:
+    """All communities, or those in `within`, by id."""
+    query = sa.select(CommunityRow).where(CommunityRow.archived_at.is_(None)).order_by(CommunityRow.id)
+    if within is not None:
+        query = query.where(CommunityRow.id.in_(within))
+    return list(db.execute(query).scalars())
+
+
+def lineage(db: ReadSession, community_id: str) -> list[str]:
+    """The community's id and those above it, itself first; empty where it doesn't exist."""
+    up = sa.select(CommunityRow.id, CommunityRow.parent_id, sa.literal(0).label("height"))
+    tree = up.where(CommunityRow.id == community_id).cte("lineage", recursive=True)
+    above = sa.select(CommunityRow.id, CommunityRow.parent_id, tree.c.height + 1)
+    tree = tree.union_all(above.join(tree, CommunityRow.id == tree.c.parent_id))
+    return list(db.execute(sa.select(tree.c.id).order_by(tree.c.height)).scalars())
+
+
+def with_children(db: ReadSession, community_ids: Iterable[str]) -> frozenset[str]:
+    """The given communities and all below them."""
+    tree = sa.select(CommunityRow.id).where(CommunityRow.id.in_(list(community_ids))).cte("below", recursive=True)
+    below = sa.select(CommunityRow.id).join(tree, CommunityRow.parent_id == tree.c.id)
+    return frozenset(db.execute(sa.select(tree.union(below).c.id)).scalars())

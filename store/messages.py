@@ -1,0 +1,137 @@
+"""Messages of members and staff. A row is one logical message in its newest revision; what an edit or recall
+replaced is kept in `message_revisions`. `stage='received'` is due work."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.base import Base, Hash, Id
+from store.due import DueBase, index_of
+from store.session import ReadSession, WriteSession
+
+
+class MessageRow(DueBase):
+    """`lane` is the conversation: messages of one are thought about in order."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("channel", "community_id", "external_id"),
+        Index("ix_messages_conversation", "lane", "sent_at"),
+        Index("ix_messages_sender", "member_id", "sent_at"),
+        *index_of("messages"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    lane: Mapped[str] = mapped_column(String(90))
+    channel: Mapped[str] = mapped_column(String(32))
+    community_id: Mapped[str] = mapped_column(ForeignKey("communities.id"))
+    external_id: Mapped[str] = mapped_column(String(200))
+    revision: Mapped[int] = mapped_column(Integer)
+    body_hash: Mapped[str] = mapped_column(Hash)
+    type: Mapped[str] = mapped_column(String(16))
+    conversation: Mapped[str] = mapped_column(String(16))
+    recalled: Mapped[bool] = mapped_column(Boolean, default=False)
+    history: Mapped[bool] = mapped_column(Boolean, default=False)
+    member_id: Mapped[str | None] = mapped_column(ForeignKey("members.id"))
+    sender_role: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    original: Mapped[bytes | None] = mapped_column(LargeBinary)
+    reply_to: Mapped[str | None] = mapped_column(String(200))
+    mentions: Mapped[list[Any]] = mapped_column(default=list)
+    attachments: Mapped[list[Any]] = mapped_column(default=list)
+    sent_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    stage: Mapped[str] = mapped_column(String(16))
+    risk: Mapped[dict[str, Any]]
+    triage: Mapped[dict[str, Any] | None]
+    no_draft: Mapped[str | None] = mapped_column(String(32))
+    done_at: Mapped[datetime | None]
+    correlation_id: Mapped[str | None] = mapped_column(String(64))
+
+
+class MessageRevisionRow(Base):
+    """What a later revision replaced."""
+
+    __tablename__ = "message_revisions"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True)
+    body_hash: Mapped[str] = mapped_column(Hash)
+    recalled: Mapped[bool] = mapped_column(Boolean)
+    text: Mapped[str] = mapped_column(Text)
+    original: Mapped[bytes | None] = mapped_column(LargeBinary)
+    attachments: Mapped[list[Any]] = mapped_column(default=list)
+    risk: Mapped[dict[str, Any]]
+    received_at: Mapped[datetime]
+
+
+def get(db: ReadSession, message_id: str) -> MessageRow | None:
+    return db.get(MessageRow, message_id)
+
+
+def by_key(db: ReadSession, channel: str, community_id: str, external_id: str) -> MessageRow | None:
+    """The message of a natural key, in its newest revision."""
+    query = sa.select(MessageRow).where(
+        MessageRow.channel == channel,
+        MessageRow.community_id == community_id,
+        MessageRow.external_id == external_id,
+    )
+    return db.execute(query).scalar_one_or_none()
+
+
+def lock(db: WriteSession, message_id: str) -> MessageRow | None:
+    """The row, locked until the transaction ends (SQLite's write lock already is)."""
+    query = sa.select(MessageRow).where(MessageRow.id == message_id).with_for_update()
+    return db.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def revision(db: ReadSession, message_id: str, number: int) -> MessageRevisionRow | None:
+    return db.get(MessageRevisionRow, (message_id, number))
+
+
+def many(db: ReadSession, message_ids: Sequence[str]) -> list[MessageRow]:
+    """The rows in the order of the ids; those that don't exist are left out."""
+    rows = db.execute(sa.select(MessageRow).where(MessageRow.id.in_(message_ids))).scalars()
+    found = {row.id: row for row in rows}
+    return [found[message_id] for message_id in message_ids if message_id in found]
+
+
+def conversation(db: ReadSession, lane: str, until: datetime, limit: int = 20) -> list[MessageRow]:
+    """The last messages of a conversation up to and including `until`, oldest first."""
+    query = (
+        sa.select(MessageRow)
+        .where(MessageRow.lane == lane, MessageRow.sent_at <= until)
+        .order_by(MessageRow.sent_at.desc(), MessageRow.id.desc())
+        .limit(limit)
+    )
+    return list(db.execute(query).scalars())[::-1]
+
+
+def after(db: ReadSession, lane: str, since: datetime, limit: int = 20) -> list[MessageRow]:
+    """What was said in a conversation after `since`, oldest first."""
+    query = (
+        sa.select(MessageRow)
+        .where(MessageRow.lane == lane, MessageRow.sent_at > since)
+        .order_by(MessageRow.sent_at, MessageRow.id)
+        .limit(limit)
+    )
+    return list(db.execute(query).scalars())
+
+
+def of_channel(
+    db: ReadSession, channel: str, *, communities: frozenset[str] | None, since: datetime, limit: int
+) -> list[MessageRow]:
+    """What came in on a channel since then, newest first; in these communities (None: all)."""
+    query = (
+        sa.select(MessageRow)
+        .where(MessageRow.channel == channel, MessageRow.received_at >= since)
+        .order_by(MessageRow.id.desc())
+        .limit(limit)
+    )
+    if communities is not None:
+        query = query.where(MessageRow.community_id.in_(communities))
+    return list(db.execute(query).scalars())

@@ -1,0 +1,199 @@
+"""The database, its read and write sessions, and the one `commit()`.
+
+A `WriteSession` is a `ReadSession` that may also write, so a query says by its parameter which of the two it needs.
+Never hold a write session while a model runs: read, think, then write.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from core.clock import Clock
+from core.crypto import Keyring
+from core.errors import BadInput, Bug, Conflict, ForPeople, Unavailable
+from store import audit
+
+_BUSY_SECONDS = 10
+
+
+class ReadSession(Session):
+    """Reads only: a flush or a writing statement raises `Bug` `write_in_read_session`."""
+
+    writes = False
+
+
+class WriteSession(ReadSession):
+    """Reads and writes in one transaction, which `Database.write` commits.
+
+    `audit` rows are appended at the very end, since the chain's head is the one row that all writers share.
+    `after_commit` runs things that must not happen before the rows can be seen (waking a worker).
+    """
+
+    writes = True
+
+    def __init__(self, bind: sa.Engine, clock: Clock) -> None:
+        super().__init__(bind, autoflush=True, expire_on_commit=False)
+        self.now = clock.now()
+        self.audited: list[audit.Deed] = []
+        self.done: list[Callable[[], None]] = []
+
+    def audit(self, deed: audit.Deed) -> None:
+        self.audited.append(deed)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self.done.append(call)
+
+
+class Database:
+    """One engine with its sessions. SQLite has one writer at a time: an in-process lock queues our threads fairly,
+    `BEGIN IMMEDIATE` queues processes (a deferred BEGIN loses read-modify-writes to BUSY)."""
+
+    def __init__(self, url: str, clock: Clock, keyring: Keyring, *, pool_size: int = 20) -> None:
+        self.clock = clock
+        self.keyring = keyring
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite and (path := sa.make_url(url).database):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = _engine(url, pool_size, sqlite=self.is_sqlite)
+        self._writing = threading.Lock()
+        self._writer = self.engine.execution_options(qunzhu_write=True)
+        # One snapshot for all of a session's queries, as SQLite has it anyway: a walk over the audit chain must not
+        # see a head that is newer than its rows.
+        snapshot: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self.engine if self.is_sqlite else self.engine.execution_options(**snapshot)
+
+    @contextmanager
+    def read(self) -> Iterator[ReadSession]:
+        """A consistent view for reading. Raises `Unavailable` `database_unavailable`, `BadInput` `value_not_storable`
+        for a condition that no value of the column can meet."""
+        session = ReadSession(self._reader, autoflush=False, expire_on_commit=False)
+        try:
+            yield session
+        except (OperationalError, DataError) as error:
+            raise _for_people(error) from error
+        finally:
+            session.close()
+
+    @contextmanager
+    def write(self) -> Iterator[WriteSession]:
+        """One transaction: all of the block, or nothing.
+
+        Raises `Unavailable` `database_unavailable`, `BadInput` `value_not_storable` (a NUL character, a text too long
+        for its column), `Conflict` `changed_meanwhile` where another transaction has just taken a unique key.
+        """
+        lock = self._writing if self.is_sqlite else _NO_LOCK
+        with lock:
+            session = WriteSession(self._writer, self.clock)
+            try:
+                yield session
+                self._commit(session)
+            except (OperationalError, DataError) as error:
+                session.rollback()
+                raise _for_people(error) from error
+            except IntegrityError as error:
+                session.rollback()
+                if not _is_unique(error):
+                    raise
+                raise Conflict("changed_meanwhile") from error
+            except BaseException:
+                session.rollback()
+                raise
+            finally:
+                session.close()
+        for call in session.done:
+            call()
+
+    def _commit(self, session: WriteSession) -> None:
+        session.flush()
+        if session.audited:
+            audit.append(session, session.audited, session.now, self.keyring.audit_key)
+        session.commit()
+
+    def ping(self) -> None:
+        """Raises `Unavailable` where the database does not answer."""
+        with self.read() as db:
+            db.execute(sa.text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class _NoLock:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+_NO_LOCK = _NoLock()
+
+
+def _for_people(error: OperationalError | DataError) -> ForPeople:
+    if isinstance(error, DataError):
+        return BadInput("value_not_storable")
+    return Unavailable("database_unavailable", why=type(error.orig).__name__)
+
+
+def _is_unique(error: IntegrityError) -> bool:
+    return "unique" in f"{type(error.orig).__name__} {error.orig}".lower()
+
+
+def _engine(url: str, pool_size: int, *, sqlite: bool) -> sa.Engine:
+    # Parameters hold texts of members: they must not stand in an exception's message, which is logged.
+    options: dict[str, Any] = {
+        "json_serializer": lambda value: json.dumps(value, ensure_ascii=False),
+        "hide_parameters": True,
+    }
+    if sqlite:
+        options["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+    engine = sa.create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=not sqlite, **options)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not open transactions by itself: `_begin_sqlite` does, and chooses which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        # NORMAL would lose acknowledged rows at a power cut; the WAL is synced at every commit instead.
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
+        # Erased rows must not stay readable in free pages.
+        "secure_delete=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("qunzhu_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@event.listens_for(ReadSession, "before_flush")
+def _no_flush_in_read(session: Session, *_: object) -> None:
+    changed = session.new or session.deleted or any(session.is_modified(row) for row in session.dirty)
+    if isinstance(session, ReadSession) and not session.writes and changed:
+        raise Bug("write_in_read_session")
+
+
+@event.listens_for(ReadSession, "do_orm_execute")
+def _no_writes_in_read(state: ORMExecuteState) -> None:
+    session = state.session
+    if isinstance(session, ReadSession) and not session.writes and not state.is_select and not _plain(state):
+        raise Bug("write_in_read_session")
+
+
+def _plain(state: ORMExecuteState) -> bool:
+    return isinstance(state.statement, sa.TextClause)

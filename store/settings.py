@@ -1,0 +1,74 @@
+"""Settings that are rows, inherited down the tree of communities."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.tunables import VARIABLES, Tunable
+from store.base import Base, Id, Json
+from store.session import ReadSession, WriteSession
+
+T = TypeVar("T")
+DEPLOYMENT = ""
+
+
+class SettingRow(Base):
+    """`community_id` is the empty word for the deployment's own value (a null would not be unique)."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    community_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    value: Mapped[Any] = mapped_column(Json)
+    version: Mapped[int] = mapped_column(Integer)
+    by: Mapped[str] = mapped_column(Id)
+    at: Mapped[datetime]
+
+
+def value(db: ReadSession, tunable: Tunable[T], lineage: Sequence[str] = ()) -> T:
+    """The setting for a community: its own, else that of the nearest above it (`lineage`, nearest first), else the
+    deployment's, else the default."""
+    rows = _rows(db, tunable.key, lineage)
+    for community_id in (*lineage, DEPLOYMENT):
+        if community_id in rows:
+            return tunable.check(rows[community_id])
+    return tunable.default
+
+
+def variables(db: ReadSession, lineage: Sequence[str]) -> dict[str, str]:
+    """The slot values of a community, merged down the tree: the nearest one's win."""
+    rows = _rows(db, VARIABLES.key, lineage)
+    merged: dict[str, str] = {}
+    for community_id in (DEPLOYMENT, *reversed(lineage)):
+        merged |= rows.get(community_id, {})
+    return merged
+
+
+def _rows(db: ReadSession, key: str, lineage: Sequence[str]) -> dict[str, Any]:
+    query = sa.select(SettingRow.community_id, SettingRow.value).where(
+        SettingRow.key == key, SettingRow.community_id.in_([*lineage, DEPLOYMENT])
+    )
+    return {community_id: stored for community_id, stored in db.execute(query)}
+
+
+def get(db: ReadSession, key: str, community_id: str | None) -> SettingRow | None:
+    return db.get(SettingRow, (key, community_id or DEPLOYMENT))
+
+
+def every(db: ReadSession) -> list[SettingRow]:
+    return list(db.execute(sa.select(SettingRow).order_by(SettingRow.key, SettingRow.community_id)).scalars())
+
+
+def put(db: WriteSession, key: str, community_id: str | None, stored: Any, by: str) -> int:
+    """Store a checked value; its new version."""
+    row = get(db, key, community_id)
+    if row is None:
+        row = SettingRow(key=key, community_id=community_id or DEPLOYMENT, version=0, by=by, at=db.now, value=stored)
+        db.add(row)
+    row.value, row.version, row.by, row.at = stored, row.version + 1, by, db.now
+    db.flush()
+    return row.version
