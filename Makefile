@@ -37,7 +37,7 @@ check: $(DEVELOPMENT)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(RUNTIME)
+bench: $(DEVELOPMENT)
 	$(BIN)/python -m evals.bench
 
 crash: $(RUNTIME)

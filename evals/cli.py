@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ import click
 if TYPE_CHECKING:
     from evals.corpus import Knowledge
     from evals.report import Report
+    from knowledge.embeddings import Embedder
 
 P = ParamSpec("P")
 
@@ -112,9 +113,15 @@ def _progress(what: str, done: int, total: int) -> None:
 
 def _knowledge(path: Path | None) -> "Knowledge":
     from evals.corpus import knowledge
+
+    return knowledge(path, _encoder(), _progress)
+
+
+@cache
+def _encoder() -> "Embedder":
     from knowledge.embeddings import EmbeddedEncoder
 
-    return knowledge(path, EmbeddedEncoder(), _progress)
+    return EmbeddedEncoder()
 
 
 def _today(day: date | None) -> date:

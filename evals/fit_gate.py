@@ -136,9 +136,10 @@ Written by `qunzhu-evals fit gate`; not by hand.
 - Data: `{data}`, {rows} rows, ours
 - Score: the retriever's blend ({blend}), encoder `use-multilingual-3.1`
 - Method: `answers` has the highest F1 of right answers where at most {MOST_LOST:.0%} of the questions whose right entry
-  came first are lost; `related` tells unanswered near misses from questions from elsewhere best (Youden); `sure` is the lowest score from which
-  {SURE_PRECISION:.0%} of at least {FEWEST_SURE} answers are right; `slope` and `offset` are a logistic curve from the
-  score to the chance that the best entry is right. Rows that a boundary keeps away are left out.
+  came first are lost; `related` tells unanswered near misses from unanswered questions from elsewhere best (Youden);
+  `sure` is the lowest score from which {SURE_PRECISION:.0%} of at least {FEWEST_SURE} answers are right; `slope` and
+  `offset` are a logistic curve from the score to the chance that the best entry is right. Rows that a boundary keeps
+  away are left out.
 
 | number | value |
 |---|---|

@@ -125,9 +125,10 @@ def _several(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
 
 
 def _single(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
-    """One class a row, clean among them. A row that any of its labels is found for counts for that one; another counts
-    as missed for the first of its labels, and as a false find of the best label it got."""
-    decided = [_decided(one) for one in found]
+    """One class a row, clean among them; a class is the labels any of which is right (`ad_spam+scam`). A row that none
+    of them is found for counts as found for the class of the best label it got."""
+    classes = {one.message.right for one in found}
+    decided = [(_name(_class_of(one, classes)), _name(one.message.right)) for one in found]
     names = sorted({actual for _, actual in decided})
     shown = sorted({name for pair in decided for name in pair})
     actual = {name: np.array([is_ == name for _, is_ in decided], dtype=bool) for name in shown}
@@ -135,10 +136,16 @@ def _single(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
     return {name: _label(got[name], actual[name]) for name in shown}, _macro(names, got, actual)
 
 
-def _decided(one: Screened) -> tuple[str, str]:
-    best = one.got[0][0] if one.got else CLEAN
-    hit = next((label for label, _ in one.got if label in one.message.right), None)
-    return (hit, hit) if hit else (best, min(one.message.right, default=CLEAN))
+def _class_of(one: Screened, classes: Iterable[frozenset[str]]) -> frozenset[str]:
+    if not one.got or one.labels & one.message.right:
+        return one.message.right if one.got else frozenset()
+    best = one.got[0][0]
+    holding = sorted((labels for labels in classes if best in labels), key=lambda labels: (len(labels), sorted(labels)))
+    return holding[0] if holding else frozenset({best})
+
+
+def _name(labels: frozenset[str]) -> str:
+    return "+".join(sorted(labels)) or CLEAN
 
 
 def _label(got: Array, actual: Array) -> Group:

@@ -2,9 +2,14 @@
 
 import json
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import yaml
+
+from core.vocabulary import MessageKind
+
+WANTING: Final = (MessageKind.QUESTION, MessageKind.COMPLAINT)
+"""What a reply is drafted for."""
 
 
 def by_kind() -> dict[str, list[str]]:

@@ -271,8 +271,14 @@ def _settings() -> "Settings":
 
 def _folder_client(path: str) -> "ClientAPI":
     import chromadb
+    from chromadb.api.shared_system_client import SharedSystemClient
 
-    return chromadb.PersistentClient(path=path, settings=_settings())
+    try:
+        return chromadb.PersistentClient(path=path, settings=_settings())
+    except BaseException:
+        # Chroma remembers a folder's system even when it failed to start, and would hand that one out ever after.
+        SharedSystemClient._identifier_to_system.pop(path, None)
+        raise
 
 
 def _server_client(url: str) -> "ClientAPI":

@@ -58,6 +58,10 @@ def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:
         app.include_router(module.router)
     console.install(app)
     reference.install(app)
+    # Every route keeps the limit; only the application's own guard goes, which stands outside all middleware and says
+    # in plain text that a body is too large.
+    app.max_body_size = None
+    app.add_middleware(problems.ReadableLimit)
     app.add_middleware(_Observed)
     return app
 

@@ -6,11 +6,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import log
 from core.catalogue import best_locale, text
-from core.errors import Bug, ForModel, QunzhuError
+from core.errors import Bug, Conflict, ForModel, QunzhuError
 
 _log = log.get(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -58,7 +60,9 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QunzhuError)
     if isinstance(error, Bug | ForModel):
         return _unexpected(request, error)
-    response = problem(_locale(request), error.code, error.status, error.extra, **error.params)
+    # What won stands in a member of its own: a draft's `status` is not the problem's.
+    extra = {"current": error.extra} if isinstance(error, Conflict) else error.extra
+    response = problem(_locale(request), error.code, error.status, extra, **error.params)
     if error.status == 401:
         response.headers["www-authenticate"] = "Bearer"
     if error.status == 503:
@@ -94,3 +98,27 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _log.error("unexpected", route=request.url.path, exc_info=error)
     return problem(_locale(request), "internal", 500)
+
+
+class ReadableLimit:
+    """The framework's guard of body sizes answers in plain text: this puts a problem document in its place."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        replaced = False
+
+        async def answer(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and _is_plain_413(message):
+                replaced = True
+                await problem(_locale(Request(scope)), _HTTP_CODES[413], 413)(scope, receive, send)
+            if not replaced:
+                await send(message)
+
+        await self._app(scope, receive, answer)
+
+
+def _is_plain_413(message: Message) -> bool:
+    return bool(message["status"] == 413) and Headers(raw=message["headers"])["content-type"] != MEDIA_TYPE

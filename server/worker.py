@@ -4,11 +4,12 @@ or a process of their own; any number of either, since the rows say what is due 
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
-from agent.flows import access, deliveries, inbox
+from agent.flows import access, deliveries, inbox, intake
 from agent.services import Services
 from core import log, tunables
 from server import metrics
@@ -24,6 +25,7 @@ SWEEP_SECONDS: Final = 30.0
 _MESSAGES: Final = 16
 _DELIVERIES: Final = 1
 _PAUSE_AFTER_ERROR: Final = 2.0
+_STOP_SECONDS: Final = 6.0
 
 
 class Worker:
@@ -59,8 +61,9 @@ class Worker:
         """Finish what is in hand, then end; what is claimed and not begun is taken over when its lease runs out."""
         self._stopping.set()
         self.wake()
+        end = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
-            thread.join(timeout=15)
+            thread.join(timeout=max(0.0, end - time.monotonic()))
         self._sender.close()
 
     def _run(self, job: Callable[[], bool], bell: threading.Event) -> None:
@@ -104,5 +107,6 @@ class Worker:
             try:
                 deliveries.sweep(self._services)
                 access.sweep(self._services)
+                intake.sweep(self._services)
             except Exception:
                 _log.exception("sweep_failed")

@@ -61,7 +61,7 @@ class Database:
         self.keyring = keyring
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite and (path := sa.make_url(url).database):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.engine = _engine(url, pool_size, sqlite=self.is_sqlite)
         self._writing = threading.Lock()
         self._writer = self.engine.execution_options(qunzhu_write=True)

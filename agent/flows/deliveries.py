@@ -28,6 +28,7 @@ from store.vault import MemberKeys
 _log = log.get(__name__)
 MANUAL = "manual"
 _SETTLING = timedelta(seconds=15)
+_PHASES = 3  # connecting, writing and reading each have the time limit of their own
 
 
 class Sent(StrEnum):
@@ -99,9 +100,10 @@ def _begin(services: Services, claim: Claim) -> Parcel | None:
         row = deliveries.get(db, claim.id)
         if row is None or row.fence != claim.fence or row.webhook_id is None:
             return None
-        # Those before it in the batch may have taken the whole lease: it must hold while this request is out.
+        # The lease must outlast the request (those before it in the batch may have taken all of it), or another worker
+        # would take a request in flight for a dead one.
         timeout = settings.value(db, tunables.WEBHOOK_TIMEOUT)
-        if not due.renew(db, DeliveryRow, claim, timedelta(seconds=_LEASES * timeout) + _MARGIN):
+        if not due.renew(db, DeliveryRow, claim, timedelta(seconds=_PHASES * timeout) + _SETTLING):
             return None
         hook = deliveries.webhook(db, row.webhook_id)
         assert hook is not None
@@ -111,22 +113,13 @@ def _begin(services: Services, claim: Claim) -> Parcel | None:
         if row.expires_at <= db.now:
             _end(db, claim, DeliveryState.EXPIRED, "expired")
             return None
-        timeout = settings.value(db, tunables.WEBHOOK_TIMEOUT)
-        # The lease must outlast the request, or another worker would take a request in flight for a dead one.
-        lease = db.now + timedelta(seconds=timeout) + _SETTLING
-        values = {"state": DeliveryState.SENDING, "sent_at": db.now, "lease_until": lease}
-        if not deliveries.move(db, row.id, frm=_SENDABLE, **values):
+        if not deliveries.move(db, row.id, frm=_SENDABLE, state=DeliveryState.SENDING, sent_at=db.now):
             due.finish(db, DeliveryRow, claim)
             return None
         return _parcel(db, services, row, hook, timeout)
 
 
 _SENDABLE = (DeliveryState.QUEUED, DeliveryState.SENDING)
-
-
-# Connecting, writing and reading each have the time limit of their own.
-_LEASES = 3
-_MARGIN = timedelta(seconds=10)
 
 
 def _parcel(db: WriteSession, services: Services, row: DeliveryRow, hook: WebhookRow, timeout: float) -> Parcel:

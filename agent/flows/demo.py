@@ -44,7 +44,9 @@ def install(services: Services, caller: Caller, progress: Callable[[str], None])
     progress("communities")
     for name in ("faq.yaml", "scripts.yaml"):
         data = files("knowledge.demo").joinpath(name).read_bytes()
-        knowledge.check_errors(knowledge.import_file(services, caller, data, "yaml", dry_run=False).errors)
+        knowledge.check_errors(
+            knowledge.import_file(services, caller, data, "yaml", dry_run=False, only_new=True).errors
+        )
     progress("knowledge")
     material = _load("people.yaml")
     start = _start(services)

@@ -27,6 +27,7 @@ from store.vault import MemberKeys
 
 MANUAL = "manual"
 _AHEAD = timedelta(minutes=5)
+_KEYS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,3 +230,9 @@ def _replaced(row: MessageRow) -> MessageRevisionRow:
         risk=row.risk,
         received_at=row.received_at,
     )
+
+
+def sweep(services: Services) -> None:
+    """Forget Idempotency-Keys after a week: no bot repeats a request later than that."""
+    with services.database.write() as db:
+        idempotency.sweep(db, db.now - _KEYS_KEPT)

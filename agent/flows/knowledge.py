@@ -30,10 +30,17 @@ class Imported:
 
 
 def import_file(
-    services: Services, caller: Caller, data: bytes, format: Format, *, dry_run: bool, partial: bool = False
+    services: Services,
+    caller: Caller,
+    data: bytes,
+    format: Format,
+    *,
+    dry_run: bool,
+    partial: bool = False,
+    only_new: bool = False,
 ) -> Imported:
     """Import a whole file in one transaction: with any bad row nothing is stored, unless `partial` takes the good
-    ones. Entries are matched by id; an equal one is left alone.
+    ones. Entries are matched by id; an equal one is left alone, and with `only_new` every one that exists.
 
     Raises `Forbidden` `scope_missing` for a community that the caller may not edit.
     """

@@ -42,7 +42,7 @@ def _pieces(sentence: str) -> Iterator[str]:
         if len(starts) < 2:
             yield _without_greeting(part, clauses)
             continue
-        yield from (clauses[n].strip(_EDGES) for n in starts)
+        yield from (_in_context(clauses, n).strip(_EDGES) for n in starts)
 
 
 def _at_joints(sentence: str) -> list[str]:
@@ -63,6 +63,15 @@ def _joined(clauses: list[str]) -> list[str]:
     return joined
 
 
+def _in_context(clauses: list[str], n: int) -> str:
+    """A clause too short to be searched alone (在哪里) with the one before it."""
+    return clauses[n] if n == 0 or not _says_little(clauses[n]) else f"{clauses[n - 1]}，{clauses[n]}"
+
+
+def _says_little(clause: str) -> bool:
+    return sum(map(str.isalnum, clause)) < _ENOUGH
+
+
 def _without_greeting(part: str, clauses: list[str]) -> str:
     """The part from its first clause that is more than a greeting, as typed."""
     first = next((clause for clause in clauses if not _is_filler(clause)), None)
@@ -74,7 +83,7 @@ def _without_story(piece: str) -> str:
     clauses = [clause for clause in _COMMA.split(piece) if clause.strip(_EDGES)]
     first = next((clause for clause in clauses if _asks(clause)), piece)
     bare = piece[piece.index(first) :].strip(_EDGES)
-    return bare if sum(map(str.isalnum, bare)) >= _ENOUGH else piece
+    return piece if _says_little(bare) else bare
 
 
 def _asks(piece: str) -> bool:

@@ -23,9 +23,8 @@ import click
 import uvloop
 
 from agent.steps.triage import classify
-from core.vocabulary import MessageKind
 from evals.bench.figures import spread
-from evals.texts import everyday
+from evals.texts import WANTING, everyday
 
 CONNECTIONS: Final = 64
 ONE_IN: Final = 5
@@ -86,20 +85,20 @@ class Texts:
     """What is said: one in five wants a draft, the others don't. Same seed, same texts."""
 
     def __init__(self) -> None:
-        due = (MessageKind.QUESTION, MessageKind.COMPLAINT)
         kinds = {text: classify(text).kind for text in everyday()}
-        self._wanting = [text for text, kind in kinds.items() if kind in due]
-        self._others = [text for text, kind in kinds.items() if kind not in due]
+        self._wanting = [text for text, kind in kinds.items() if kind in WANTING]
+        self._others = [text for text, kind in kinds.items() if kind not in WANTING]
         self._chance = random.Random(1)
         self._run = uuid4().hex[:8]
 
     def body(self, number: int) -> bytes:
-        community, channel = self._chance.choice(_GROUPS)
+        sender = self._chance.randrange(_SENDERS)
+        community, channel = _GROUPS[sender % len(_GROUPS)]
         message = {
             "channel": channel,
             "community_id": community,
             "message_id": f"load-{self._run}-{number}",
-            "sender": {"id": f"load-{self._chance.randrange(_SENDERS)}", "name": "路人"},
+            "sender": {"id": f"load-{sender}", "name": "路人"},
             "text": self._chance.choice(self._wanting if number % ONE_IN == 0 else self._others),
             "sent_at": datetime.now(UTC).isoformat(),
         }

@@ -16,7 +16,7 @@ from core.masking import mask
 from core.vocabulary import MessageType
 from evals.bench.chain import plain_chain
 from evals.bench.figures import ratio, spread
-from evals.texts import everyday, gate_questions
+from evals.texts import WANTING, everyday, gate_questions
 from store.messages import MessageRow
 
 COMMUNITY = "hemiao-mama"
@@ -40,7 +40,7 @@ def measure(services: Services, most: int) -> dict[str, Any]:
     step = max(1, len(everything) // most)
     texts = everything[::step][:most]
     verdicts = [_timed(_verdict, text) for text in (*texts[:_WARM], *texts)][min(_WARM, len(texts)) :]
-    wanting = [text for text in texts if classify(text).kind in inbox._REPLY_DUE]
+    wanting = [text for text in texts if classify(text).kind in WANTING]
     drafts, chains, drafted = _drafts(services, wanting)
     return {
         "verdict": _both(verdicts),

@@ -1,6 +1,7 @@
 """`python -m evals.crash --kills 20 [--database-url URL]`: exit 1 where a promise was broken."""
 
 import json
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -23,6 +24,8 @@ _SHOWN = 20
 @click.option("--restart-limit", default=8.0, show_default=True, help="seconds from start to ready")
 def main(kills: int, seconds: float | None, rate: float, database_url: str | None, restart_limit: float) -> None:
     """Kill the service while it works, then check what it had promised. Progress on stderr, JSON on stdout."""
+    # The service and the database must not outlive a run that is ended from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     plan = Plan(kills, seconds or 10.0 * kills + 5, rate, restart_seconds=restart_limit)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="qunzhu-crash-"))

@@ -4,7 +4,7 @@ in this process."""
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.services import Services
 
 SECONDS: Final = 60.0
-_LOCK_SECONDS: Final = 20.0
+_LOCK_SECONDS: Final = 30.0
 _LOCK_POLL: Final = 0.3
 
 
@@ -96,18 +96,32 @@ def connect(*, worker: bool = False, env: Environment | None = None) -> Iterator
     """Requests to the service that holds the data folder, or, where none runs, to the application in this process;
     with `worker` it also works off what the command makes due."""
     env = env or here.environment()
-    running = _await_folder(env)
-    if running is not None:
-        with httpx2.Client(base_url=running.url, trust_env=False) as client:
-            yield Api(client, running.url, _token(env), user())
-        return
-    with opened(env, worker=worker) as services, in_process(services, worker=worker) as api:
-        yield api
+    with ExitStack() as stack:
+        found = _reach(env, stack, worker=worker)
+        if isinstance(found, here.Running):
+            client = stack.enter_context(httpx2.Client(base_url=found.url, trust_env=False))
+            yield Api(client, found.url, _token(env), user())
+        else:
+            yield stack.enter_context(in_process(found, worker=worker))
 
 
-def _await_folder(env: Environment) -> here.Running | None:
-    """The service, if there is one. Where another command has the folder, wait for it for a while."""
+def _reach(env: Environment, stack: ExitStack, *, worker: bool) -> "here.Running | Services":
+    """The service, or this process's own hold of the folder. Where another command has it, wait for a while."""
     end = time.monotonic() + _LOCK_SECONDS
+    while True:
+        running = _await_folder(env, end)
+        if running is not None:
+            return running
+        try:
+            return stack.enter_context(opened(env, worker=worker))
+        except Exception as error:
+            # Somebody may have taken the folder while the encoder was being loaded.
+            if getattr(error, "code", None) != "index_locked" or time.monotonic() > end:
+                raise
+
+
+def _await_folder(env: Environment, end: float) -> here.Running | None:
+    """The service, if there is one, once nobody else has the folder or the time is over."""
     told = False
     while (running := here.find_running(env.data_dir)) is None and _is_busy(env) and time.monotonic() < end:
         if not told:
@@ -158,8 +172,11 @@ def in_process(services: "Services", *, worker: bool = False, url: str | None = 
     token = new_token()
     app = create_app(services, cli_token=token)
     url = url or here.base_url(services.env.host, services.env.port)
-    with asyncio.Runner() as runner, _lifespan(app, runner, wanted=worker):
-        client = httpx2.Client(base_url=url, transport=_Application(app, runner))
+    with (
+        asyncio.Runner() as runner,
+        _lifespan(app, runner, wanted=worker),
+        httpx2.Client(base_url=url, transport=_Application(app, runner)) as client,
+    ):
         yield Api(client, url, token, user())
 
 

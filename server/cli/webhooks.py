@@ -10,7 +10,7 @@ from server.cli.lazy import Group
 from server.cli.output import emit, note, shown, table
 from server.cli.words import word
 
-_PING_SECONDS: Final = 15.0
+_PING_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.3
 _UNDER_WAY: Final = ("queued", "sending")
 
@@ -68,7 +68,7 @@ def ping(ctx: click.Context, webhook_id: str) -> None:
 
 
 def _settled(api: Api, delivery_id: str) -> dict[str, Any]:
-    """The delivery once it is settled or was tried once, or as it stands after 15 s."""
+    """The delivery once it is settled or was tried once, or as it stands after 30 s."""
     end = time.monotonic() + _PING_SECONDS
     while True:
         sent: dict[str, Any] = api.get(f"/v1/deliveries/{delivery_id}")

@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.flows.outgoing import Words
 from agent.services import Services
+from agent.steps.risk import RiskVerdict
 from core.caller import Caller
 from core.scopes import Scope
 from core.vocabulary import OPEN_DRAFT_STATUSES, DraftStatus, Requires, RiskLevel
@@ -60,12 +61,13 @@ class May:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One draft on screen. `last_at` is when the newest message shown was sent."""
+    """One draft on screen. `risk` is its message's, `last_at` is when the newest message shown was sent."""
 
     draft: DraftView
     community: str
     name: str | None
     badges: tuple[tuple[str, str], ...]
+    risk: RiskVerdict | None
     talk: list[Said]
     last_at: datetime | None
     may: May
@@ -150,6 +152,7 @@ def panel(services: Services, visitor: Visitor, db: ReadSession, row: DraftRow) 
         community=visitor.name_of(row.community_id),
         name=words.name(row.member_id),
         badges=_badges(row, asked[0] if asked else None),
+        risk=RiskVerdict.model_validate(asked[0].risk) if asked else None,
         talk=talk,
         last_at=talk[-1].at if talk else None,
         may=may(visitor.caller, row),

@@ -30,7 +30,7 @@ for part in (entry, drafts, paste, deliveries, live):
 
 @router.get("/{path:path}")
 def unknown(path: str, visitor: Signed) -> Response:
-    raise NotFound("route_not_found", extra={"path": path, "user": visitor.caller.id})
+    raise NotFound("page_not_found", extra={"path": path, "user": visitor.caller.id})
 
 
 class _Unchanging(StaticFiles):

@@ -47,14 +47,16 @@ def for_scripts(locale: str) -> dict[str, str]:
 
 
 def of_error(error: QunzhuError, locale: str) -> tuple[str, str]:
-    """Title and advice of an error; general words where its code has none."""
-    translate = translator(locale)
-    shown = []
-    for part in ("title", "advice"):
-        key = f"error.{error.code}.{part}"
-        text = catalogue.text(key, locale, **error.params)
-        shown.append(translate(f"error.{part}", code=error.code) if text == key else text)
-    return shown[0], shown[1]
+    """Title and advice of an error: the console's own words for it, else everybody's, else general ones."""
+    return _part(error, "title", locale), _part(error, "advice", locale)
+
+
+def _part(error: QunzhuError, part: str, locale: str) -> str:
+    own, general = f"errors.{error.code}.{part}", f"error.{error.code}.{part}"
+    if own in load(locale):
+        return translator(locale)(own, **error.params)
+    text = catalogue.text(general, locale, **error.params)
+    return translator(locale)(f"error.{part}", code=error.code) if text == general else text
 
 
 def known_locale(wanted: str | None) -> str | None:

@@ -77,7 +77,7 @@ def test_every_page(coloured: Page, bot: Bot, url: str) -> None:
     for line in (0, 1):
         page.goto(f"{url}/console/drafts")
         look("list")
-        page.locator("#list a").nth(line).click()
+        page.locator("#list [data-id]").nth(line).click()
         expect(page.locator("article")).to_be_visible()
         look("draft")
     page.keyboard.press("r")
@@ -91,9 +91,9 @@ def test_every_page(coloured: Page, bot: Bot, url: str) -> None:
 def test_tab_goes_through_the_page_and_focus_is_seen(entered: Page, bot: Bot) -> None:
     page = entered
     bot.say()
-    expect(page.locator("#list a")).to_have_count(1)
+    expect(page.locator("#list [data-id]")).to_have_count(1)
     page.reload()
-    expect(page.locator("#list a")).to_have_count(1)
+    expect(page.locator("#list [data-id]")).to_have_count(1)
     page.evaluate("document.activeElement.blur()")
     visited = []
     for _ in range(12):

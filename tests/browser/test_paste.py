@@ -39,7 +39,7 @@ def test_clipboard_is_refused_and_the_old_way_copies(entered: Page) -> None:
     page.get_by_label("消息内容").fill("请问买错了怎么退款呀？")
     page.get_by_role("button", name="生成草稿").click()
     page.get_by_role("button", name="批准").click()
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     page.get_by_role("button", name="复制").click()
     expect(page.locator(".toast", has_text="已复制")).to_be_visible()
     assert "申请退款" in page.evaluate("navigator.clipboard.readText()")

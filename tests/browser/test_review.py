@@ -11,7 +11,7 @@ ANSWER = "在「我的订单」里点「申请退款」，三天内原路退回�
 
 def _open(page: Page, name: str) -> None:
     """Wait for the draft to appear by itself, and choose it where the page has not."""
-    line = page.locator("#list a", has_text=name)
+    line = page.locator("#list [data-id]", has_text=name)
     expect(line).to_be_visible(timeout=15_000)
     if page.locator("#inbox.chosen article").count() == 0:
         line.click()
@@ -29,7 +29,7 @@ def test_approve_by_keyboard_undo_modify_sent(entered: Page, bot: Bot) -> None:
     page.keyboard.press("a")
     toast = page.locator(".toast", has_text="已批准")
     expect(toast).to_be_visible()
-    expect(page.locator("#list a")).to_have_count(0)
+    expect(page.locator("#list [data-id]")).to_have_count(0)
     toast.get_by_role("button", name="撤回").click()
     expect(page.locator("article h2")).to_have_text("小满妈妈")
     assert bot.pull() == []
@@ -104,7 +104,7 @@ def test_reject_with_reason_escalate_and_snooze(entered: Page, bot: Bot) -> None
     expect(page.locator("article h2")).to_have_text("丙丙")
     page.keyboard.press("s")
     page.get_by_role("button", name="30 分钟后").click()
-    expect(page.locator("#list a", has_text="丙丙")).to_have_count(0)
+    expect(page.locator("#list [data-id]", has_text="丙丙")).to_have_count(0)
     page.keyboard.press("z")
 
 

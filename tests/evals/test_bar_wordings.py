@@ -18,10 +18,22 @@ from store.messages import MessageRow
 
 COMMUNITY, CHANNEL = "hemiao-mama", "wecom"
 
-# Floors below are what is reached. What is missed, and why:
-NOT_CITED: dict[str, str] = {}
-WRONG_REASON: dict[str, str] = {}
-NO_QUESTION: dict[str, str] = {}
+# What is missed, and why: 26 of 30 cite their entry, 17 of 20 abstain with their reason. A case that comes right, or
+# another that goes wrong, fails the test: move the floor with it.
+NOT_CITED = {
+    "wording-03-a": "寄回 and 快递费 stand nearer to the entry about where to send a return (0.63 against 0.62)",
+    "wording-06-b": "积分 is 禾豆 in that entry, and 作废 is far from 过期 for the encoder: three other 积分 entries win",
+    "wording-08-c": "直播回看 lies nearer to the time of the live show than to 课程回放; the length of keeping is no title",
+    "wording-09-b": "found first, but 0.51: the encoder knows nothing of 拼多多助力, so the gate abstains",
+}
+WRONG_REASON = {
+    "outside-05": "called related: no word of it is known, but a short request resembles many a short question",
+    "outside-11": "answered: who hosts the live show and when it is on look alike (0.68); no threshold parts them",
+    "outside-13": "called outside: the knowledge says too little of 沙龙 for 0.45 to be called related",
+}
+NO_QUESTION = {
+    "wording-02-c": "咋还没 is how members complain; a complaint is drafted for as well, and cites the entry"
+}
 
 
 class Got(NamedTuple):

@@ -115,6 +115,12 @@ def test_half_a_surrogate_pair_is_no_text(client: TestClient, house: House) -> N
     assert _problem(answer, 422, "value_not_storable")
 
 
+def test_history_may_be_larger_than_a_message(client: TestClient, house: House) -> None:
+    batch = [_body(house, message_id=f"m-{n}", text="字" * 8_000) for n in range(20)]
+    answer = client.post("/v1/messages:batch", json={"messages": batch})
+    assert (answer.status_code, answer.json()["added"]) == (200, 20)
+
+
 def test_eight_thousand_characters_are_taken(client: TestClient, house: House) -> None:
     assert _post(client, house, text="字" * 8_000).status_code == 202
 
@@ -170,39 +176,38 @@ _FAR = base64.urlsafe_b64encode(b'["0001-01-01T00:00:00+14:00", "x"]').decode()
 _NAIVE = base64.urlsafe_b64encode(b'["2026-01-01T00:00:00", "x"]').decode()
 
 
-@pytest.mark.parametrize("cursor", [*_NO_CURSOR, _FAR, _NAIVE])
-def test_bad_cursor(client: TestClient, cursor: str) -> None:
-    _problem(client.get("/v1/drafts", params={"cursor": cursor}), 422, "cursor_invalid")
+def test_bad_cursor(client: TestClient) -> None:
+    for cursor in (*_NO_CURSOR, _FAR, _NAIVE):
+        _problem(client.get("/v1/drafts", params={"cursor": cursor}), 422, "cursor_invalid")
 
 
-@pytest.mark.parametrize("limit", [0, -1, 201, "many"])
-def test_bad_limit(client: TestClient, limit: object) -> None:
-    _problem(client.get("/v1/drafts", params={"limit": str(limit)}), 422, "invalid_request")
+def test_bad_limit(client: TestClient) -> None:
+    for limit in (0, -1, 201, "many"):
+        _problem(client.get("/v1/drafts", params={"limit": str(limit)}), 422, "invalid_request")
 
 
 _IDS = ["nothing", "../../etc/passwd", "' OR 1=1 --", "x" * 3000, "名字", "%ff"]
 
 
-@pytest.mark.parametrize("noun", ["drafts", "messages", "deliveries", "knowledge/entries"])
-@pytest.mark.parametrize("id_", _IDS)
-def test_ids_that_nothing_has(client: TestClient, noun: str, id_: str) -> None:
-    answer = client.get(f"/v1/{noun}/{id_}")
-    assert answer.status_code == 404, answer.text
-    assert answer.headers["content-type"] == MEDIA_TYPE
+def test_ids_that_nothing_has(client: TestClient) -> None:
+    for noun in ("drafts", "messages", "deliveries", "knowledge/entries"):
+        for id_ in _IDS:
+            answer = client.get(f"/v1/{noun}/{id_}")
+            assert (answer.status_code, answer.headers["content-type"]) == (404, MEDIA_TYPE), (noun, id_, answer.text)
 
 
-@pytest.mark.parametrize("path", ["drafts/%00", "messages/%00", "knowledge/entries/%00", "deliveries?after=%00"])
-def test_nul_in_an_address_is_no_server_error(stranger: TestClient, house: House, path: str) -> None:
+def test_nul_in_an_address_is_no_server_error(stranger: TestClient, house: House) -> None:
     made = access.create_key(house.services, house.owner, name="all", role="owner")
-    answer = stranger.get(f"/v1/{path}", headers={"authorization": f"Bearer {made.key}"})
-    assert answer.status_code in (200, 404, 422), answer.text
+    for path in ("drafts/%00", "messages/%00", "knowledge/entries/%00", "deliveries?after=%00"):
+        answer = stranger.get(f"/v1/{path}", headers={"authorization": f"Bearer {made.key}"})
+        assert answer.status_code in (200, 404, 422), answer.text
 
 
-@pytest.mark.parametrize("version", [0, -1, 2**31, 10**30, "one", 1.5, None])
-def test_version_that_cannot_be_one(client: TestClient, house: House, version: object) -> None:
+def test_version_that_cannot_be_one(client: TestClient, house: House) -> None:
     (draft_id,) = house.make_drafts(1)
-    answer = client.post(f"/v1/drafts/{draft_id}/decision", json={"decision": "approve", "version": version})
-    _problem(answer, 422, "invalid_request")
+    for version in (0, -1, 2**31, 10**30, "one", 1.5, None):
+        answer = client.post(f"/v1/drafts/{draft_id}/decision", json={"decision": "approve", "version": version})
+        _problem(answer, 422, "invalid_request")
     assert house.deliveries() == []
 
 
@@ -244,10 +249,10 @@ def test_other_requests_that_cannot_be(
 @pytest.mark.usefixtures("unchanged")
 def test_setting_that_is_no_number(client: TestClient) -> None:
     answer = client.put("/v1/settings/reply.gate_threshold", content=b'{"value": NaN}')
-    _problem(answer, 422, "setting_invalid")
+    _problem(answer, 422, "invalid_request")
 
 
-_GOOD = "- {id: one, kind: faq, title: 一, answer: 答}\n"
+_GOOD = "- {id: one, kind: faq, title: 一, phrasings: [问], answer: 答}\n"
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -83,7 +83,11 @@ def test_two_questions_without_their_shared_story() -> None:
 
 
 def test_two_questions_in_one_sentence() -> None:
-    assert questions("请问多少钱，包邮吗") == ["请问多少钱", "包邮吗"]
+    assert questions("请问多少钱，可以包邮吗") == ["请问多少钱", "可以包邮吗"]
+
+
+def test_short_second_question_keeps_its_context() -> None:
+    assert questions("那节课还能再看一遍吗，在哪里") == ["那节课还能再看一遍吗", "那节课还能再看一遍吗，在哪里"]
     assert questions("今天发货吗还有积分什么时候到账") == ["今天发货吗", "积分什么时候到账"]
 
 

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from knowledge.index import LOCK_NAME
 from server.cli.environment import INDEX_LOCK, is_locked
-from tests.server.cli.running import ROOT, Ran, shell
+from tests.server.cli.running import ROOT, START_SECONDS, Ran, shell, start
 
 Alone = Callable[..., Ran]
 _ORGANISATION = ("communities", "add", "root", "--name", "总群", "--type", "organisation", "--channel", "wecom")
@@ -49,6 +49,13 @@ def test_a_draft_waits_from_one_command_to_the_next_without_noise(alone: Alone) 
     ran = alone("drafts", "--json")
     assert ran.document["drafts"] == []
     assert '"event"' not in ran.err
+
+
+def test_two_commands_at_once_wait_for_each_other(alone: Alone, tmp_path: Path) -> None:
+    assert alone(*_ORGANISATION).code == 0
+    both = [start(["communities", "list", "--json"], tmp_path / "var") for _ in range(2)]
+    said = [process.communicate(timeout=START_SECONDS) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
 
 
 def test_doctor_on_an_empty_place_changes_nothing(alone: Alone, tmp_path: Path) -> None:

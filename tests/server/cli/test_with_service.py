@@ -268,7 +268,7 @@ def test_a_webhook_is_added_pinged_and_removed(qunzhu: Cli, endpoint: str) -> No
     assert made["secret"].startswith("whsec_")
     assert made["secret"] not in qunzhu("webhooks", "list").out
     ping = qunzhu("webhooks", "ping", made["id"], "--json")
-    assert (ping.code, ping.document["state"]) == (0, "delivered")
+    assert (ping.code, ping.document["state"]) == (0, "delivered"), ping.document
     assert qunzhu("webhooks", "remove", made["id"], "--json").document == {"id": made["id"], "removed": True}
 
 

@@ -95,7 +95,8 @@ def test_loser_of_a_race_is_told_who_won(
     access.create_user(services, owner, login="mei", name="小梅", role="answerer")
     lost = _decide(enter("mei"), draft, decision="approve")
     assert lost.status_code == 409
-    assert (lost.json()["status"], lost.json()["decided_by_name"]) == ("rejected", "小林")
+    won = lost.json()["current"]
+    assert (lost.json()["status"], won["status"], won["decided_by_name"]) == (409, "rejected", "小林")
     panel = client.get(f"/console/drafts/{draft}/panel").text
     assert "小林" in panel and "问的不是这个" in panel and "data-decide" not in panel
 

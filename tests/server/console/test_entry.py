@@ -153,3 +153,8 @@ def test_pages_are_kept_by_nobody_and_scripts_for_ever(visitor: TestClient) -> N
     answer = visitor.get(script)
     assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
     assert visitor.get(script.replace("console.js", "..%2f..%2ftemplates%2fbase.html")).status_code == 404
+
+
+def test_page_that_does_not_exist(person: Callable[..., TestClient]) -> None:
+    page = person().get("/console/nowhere")
+    assert page.status_code == 404 and "没有这个页面" in page.text

@@ -8,9 +8,9 @@ from string import Formatter
 
 import pytest
 
-from agent.flows.approvals import Decision
 from agent.steps.risk import RiskReason
 from core.catalogue import LOCALES
+from core.errors import BadInput, NotFound
 from core.vocabulary import (
     AbstainedReason,
     Band,
@@ -102,7 +102,12 @@ def test_keys_that_are_put_together() -> None:
     wanted += [f"js.{status}" for status in DraftStatus if status not in ("pending", "expired")]
     wanted += [f"language.{locale}" for locale in LOCALES]
     assert not [key for key in wanted if key not in known]
-    assert len(Decision) == 4
+
+
+def test_error_without_words_of_its_own() -> None:
+    title, advice = texts.of_error(NotFound("no_such_code"), "en")
+    assert title == "That did not work" and "no_such_code" in advice
+    assert texts.of_error(BadInput("password_differs"), "zh-CN")[0] == "两次输入的密码不一样"
 
 
 def test_a_key_without_text_is_shown_as_it_is() -> None:

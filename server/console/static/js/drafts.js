@@ -89,9 +89,9 @@ async function goOn(id, next) {
   list.querySelector(`[data-id="${id}"]`)?.closest("li").remove();
   if (next && next !== id) await choose(next, { focus: true });
   else leave();
-  await refresh();
-  // The list may have been longer than what was shown, or something may just have come in.
-  if (!current() && wide.matches && lines().length) await choose(lines()[0].dataset.id, { focus: true });
+  // The next one is there: the list may follow without keeping anybody waiting.
+  busy = false;
+  await changed();
 }
 
 async function decide(decision) {
@@ -150,8 +150,9 @@ async function undo(id, version, text) {
 }
 
 async function lost(id, body) {
-  const known = body.status && body.decided_by;
-  const words = { name: body.decided_by_name ?? t("somebody"), status: t(`status.${body.status}`) };
+  const won = body.current ?? {};
+  const known = won.status && won.decided_by;
+  const words = { name: won.decided_by_name ?? t("somebody"), status: t(`status.${won.status}`) };
   toast(known ? t("lost", words) : t("lost_unknown"), { look: "bad", seconds: 10 });
   await choose(id);
   await refresh();
@@ -184,7 +185,7 @@ function seen({ draft: now }) {
   const text = moved ? t("changed") : now.newer ? t("newer", { count: now.newer }) : "";
   if (!text) notice.hidden = true;
   else if (moved && !differs(formIn(panel))) choose(current());
-  else if (notice.hidden || notice.dataset.text !== text) show(notice, text);
+  else if (notice.hidden || notice.dataset.said !== text) show(notice, text);
 }
 
 function show(notice, text) {
@@ -194,7 +195,7 @@ function show(notice, text) {
   button.textContent = t("reload");
   button.addEventListener("click", () => choose(current()));
   notice.replaceChildren(text, button);
-  notice.dataset.text = text;
+  notice.dataset.said = text;
   notice.hidden = false;
 }
 

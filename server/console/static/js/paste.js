@@ -37,9 +37,10 @@ async function show(id) {
         text.textContent = text.dataset.slow;
         return;
       }
-      const html = await fragment(`/console/paste/${id}/panel`);
-      if (mine === open && !html.includes("data-waiting")) {
-        result.innerHTML = html;
+      const fresh = document.createElement("template");
+      fresh.innerHTML = await fragment(`/console/paste/${id}/panel`);
+      if (mine === open && !fresh.content.querySelector("[data-waiting]")) {
+        result.replaceChildren(fresh.content);
         begin(result);
       }
     }
