@@ -18,7 +18,7 @@ def _nobody() -> None:
 
 @dataclass(slots=True)
 class Services:
-    """`wake` tells this process's worker that something is due; other processes poll. `communities_seen` spares
+    """`message_due` and `delivery_due` ring this process's worker; other processes poll. `communities_seen` spares
     every message the question whether its community exists (they are archived, never deleted); `callers` are the keys
     seen within the last second."""
 
@@ -27,6 +27,7 @@ class Services:
     keyring: Keyring
     database: Database
     knowledge: KnowledgeBase
-    wake: Callable[[], None] = field(default=_nobody)
+    message_due: Callable[[], None] = field(default=_nobody)
+    delivery_due: Callable[[], None] = field(default=_nobody)
     communities_seen: set[str] = field(default_factory=set)
     callers: dict[str, tuple[Caller, datetime]] = field(default_factory=dict)

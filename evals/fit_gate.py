@@ -151,7 +151,8 @@ Written by `qunzhu-evals fit gate`; not by hand.
 |---|---|
 {figures}
 
-Figures on rows that it was not fitted on are a little worse: `qunzhu-evals retrieval` and `gate --folds` give them.
+The blend's weights were chosen on these rows too, so expect less elsewhere: `qunzhu-evals retrieval` on other rows says
+how much.
 
 ## Limits
 

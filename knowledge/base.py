@@ -40,7 +40,9 @@ class KnowledgeBase:
         self._lock = threading.Lock()
         self._words = WordVectors(embedder)
         self._loaded: Loaded | None = None
+        self._corpus: Corpus | None = None
         self._retriever: Retriever | None = None
+        self._closed = threading.Event()
         self.embedder = embedder
         self.gate = gate
 
@@ -54,7 +56,7 @@ class KnowledgeBase:
             loaded = self._load()
             done = reconcile(self._index, self.embedder, loaded.passages, progress=progress)
             corpus = Corpus.of(loaded.entries, loaded.passages, self._words)
-            corpus.coverage.warm()
+            self._corpus = corpus
             self._retriever = Retriever(corpus, self._index, self.embedder)
             self._loaded = loaded
             _log.info("knowledge_loaded", entries=len(loaded.entries), passages=len(loaded.passages), **done._asdict())
@@ -92,7 +94,14 @@ class KnowledgeBase:
         assert done is not None
         return done
 
+    def warm(self) -> None:
+        """Prepare what the first searches would otherwise wait for, a second or two of work: run it beside the start,
+        not before it."""
+        if self._corpus is not None:
+            self._corpus.coverage.warm(self._closed.is_set)
+
     def close(self) -> None:
+        self._closed.set()
         self._index.close()
 
     def check(self) -> None:

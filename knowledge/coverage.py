@@ -1,13 +1,13 @@
 """How much of a question an entry speaks about: for each of its words the nearest word of the entry, weighed by rarity.
 
-An embedding of a whole sentence says what it is like; it hardly notices the one word that nobody here knows (餐椅能不能
-进洗碗机). Coverage does, and it still takes 邮费 for 运费.
+An embedding of a whole sentence says what it is like; it hardly notices the one word that nobody here knows (直播间能
+连麦吗). Coverage does, and it still takes 邮费 for 运费.
 """
 
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -18,6 +18,7 @@ from knowledge.embeddings import Embedder, Vector, Vectors
 
 REMEMBERED: Final = 12_000  # 25 MB at 512 dimensions
 WARMED: Final = 4_000  # commonest words of the knowledge: 1 s to encode
+SLICE: Final = 128
 
 
 class WordVectors:
@@ -59,9 +60,14 @@ class Coverage:
         self._documents = {id_: tuple(dict.fromkeys(tokens(text))) for id_, text in texts.items()}
         self._frequency = Counter(word for document in self._documents.values() for word in document)
 
-    def warm(self) -> None:
-        """Encode the commonest words, so that the first callers do not pay for it. Raises `EmbeddingError`."""
-        self._words.of(word for word, _ in self._frequency.most_common(WARMED))
+    def warm(self, stop: Callable[[], bool]) -> None:
+        """Encode the commonest words, so that the first callers do not pay for it; asks `stop` between slices. Raises
+        `EmbeddingError`."""
+        words = [word for word, _ in self._frequency.most_common(WARMED)]
+        for start in range(0, len(words), SLICE):
+            if stop():
+                return
+            self._words.of(words[start : start + SLICE])
 
     def of(self, question: str, entry_ids: Sequence[str]) -> dict[str, float]:
         """The covered share of `question` for each entry, 0 to 1. Raises `EmbeddingError`."""

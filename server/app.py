@@ -1,5 +1,6 @@
 """The HTTP application of one process."""
 
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,6 +39,8 @@ def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         worker = _start_worker(state)
+        warming = threading.Thread(target=services.knowledge.warm, name="warming", daemon=True)
+        warming.start()
         yield
         if worker is not None:
             worker.stop()
@@ -71,7 +74,7 @@ def _start_worker(state: State) -> Worker | None:
     if threads == 0:
         return None
     worker = Worker(state.services, threads=threads, done=state.notices.announce)
-    state.services.wake = worker.wake
+    state.services.message_due, state.services.delivery_due = worker.message_due, worker.delivery_due
     worker.start()
     return worker
 

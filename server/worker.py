@@ -21,46 +21,55 @@ from store.messages import MessageRow
 
 _log = log.get(__name__)
 POLL_SECONDS: Final = 1.0
+GATHER_SECONDS: Final = 0.05
 SWEEP_SECONDS: Final = 30.0
-_MESSAGES: Final = 16
+_MESSAGES: Final = 32
 _DELIVERIES: Final = 1
 _PAUSE_AFTER_ERROR: Final = 2.0
 _STOP_SECONDS: Final = 6.0
 
 
 class Worker:
-    """`start` and `stop`; `wake` from any thread. `done` is told the ids of finished messages."""
+    """`start` and `stop`; `message_due` and `delivery_due` ring it from any thread. `done` is told the ids of finished
+    messages."""
 
     def __init__(self, services: Services, *, threads: int, done: Callable[[Iterable[str]], None]) -> None:
         self._services = services
         self._done = done
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._stopping = threading.Event()
-        self._bells: list[threading.Event] = []
+        self._bells: dict[type[DueBase], list[threading.Event]] = {MessageRow: [], DeliveryRow: []}
         self._sender = WebhookSender()
         # Two for deliveries, so that an endpoint that hangs does not hold up the others.
-        jobs = [self._messages] * threads + [self._deliveries] * 2
-        self._threads = [self._thread(job, f"worker-{n}") for n, job in enumerate(jobs)]
+        inboxes = [self._thread(MessageRow, self._messages, f"worker-messages-{n}") for n in range(threads)]
+        outboxes = [self._thread(DeliveryRow, self._deliveries, f"worker-deliveries-{n}") for n in range(2)]
+        self._threads = [*inboxes, *outboxes]
         self._threads.append(threading.Thread(target=self._sweep, name="worker-sweep", daemon=True))
 
-    def _thread(self, job: Callable[[], bool], name: str) -> threading.Thread:
+    def _thread(self, table: type[DueBase], job: Callable[[], bool], name: str) -> threading.Thread:
         bell = threading.Event()
-        self._bells.append(bell)
+        self._bells[table].append(bell)
         return threading.Thread(target=self._run, args=(job, bell), name=name, daemon=True)
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
-    def wake(self) -> None:
-        """Something became due just now."""
-        for bell in self._bells:
+    def message_due(self) -> None:
+        """A message became due just now."""
+        for bell in self._bells[MessageRow]:
+            bell.set()
+
+    def delivery_due(self) -> None:
+        """A delivery became due just now."""
+        for bell in self._bells[DeliveryRow]:
             bell.set()
 
     def stop(self) -> None:
         """Finish what is in hand, then end; what is claimed and not begun is taken over when its lease runs out."""
         self._stopping.set()
-        self.wake()
+        self.message_due()
+        self.delivery_due()
         end = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
@@ -75,7 +84,10 @@ class Worker:
                 _log.exception("worker_failed")
                 self._stopping.wait(_PAUSE_AFTER_ERROR)
                 continue
-            if not busy:
+            if busy:
+                # While work keeps coming, let a batch gather: what a batch costs is shared by all in it.
+                self._stopping.wait(GATHER_SECONDS)
+            else:
                 bell.wait(POLL_SECONDS)
 
     def _claim(self, table: type[DueBase], most: int) -> list[Claim]:

@@ -9,8 +9,9 @@ Claims of one table are taken one after another (SQLite's write lock; an advisor
 few milliseconds, and it keeps "in order within a lane" true when several workers claim at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -96,6 +97,28 @@ def finish(db: WriteSession, table: type[DueBase], claimed: Claim, **values: Any
     """Complete the row within the transaction that holds the effect; False where the claim was lost meanwhile, and
     then the caller must raise or write nothing else."""
     return _settle(db, table, claimed, {"due_at": None, "last_error": None} | values)
+
+
+def held(db: WriteSession, table: type[DueBase], claims: Sequence[Claim]) -> list[Claim]:
+    """Those of `claims` that are still ours, their rows locked until the transaction ends."""
+    query = sa.select(table.id, table.fence).where(table.id.in_([claim.id for claim in claims])).with_for_update()
+    fences = {row.id: row.fence for row in db.execute(query)}
+    return [claim for claim in claims if fences.get(claim.id) == claim.fence]
+
+
+def finish_many(db: WriteSession, table: type[DueBase], done: Sequence[tuple[Claim, Mapping[str, Any]]]) -> None:
+    """`finish` for a batch of rows that `held` has just returned; every mapping has the same columns."""
+    if done:
+        rows = [{"claimed": claim.id, **values} for claim, values in done]
+        db.connection().execute(_finishing(table, tuple(done[0][1])), rows)
+
+
+@cache
+def _finishing(table: type[DueBase], columns: tuple[str, ...]) -> sa.Update:
+    # Built once: with a fresh statement for every row, making it costs more than running it.
+    released: dict[str, Any] = {"due_at": None, "last_error": None, "lease_until": None, "worker": None}
+    values = released | {column: sa.bindparam(column) for column in columns}
+    return sa.update(table).where(table.id == sa.bindparam("claimed")).values(values)
 
 
 def retry(db: WriteSession, table: type[DueBase], claimed: Claim, *, error: str, tries: int, **values: Any) -> bool:

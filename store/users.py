@@ -148,6 +148,11 @@ def drop_session(db: WriteSession, token_hash: str) -> None:
     db.execute(sa.delete(SessionRow).where(SessionRow.token_hash == token_hash))
 
 
+def drop_sessions(db: WriteSession, user_id: str, kept: str | None) -> None:
+    """End a user's sessions but the one whose hash is `kept`."""
+    db.execute(sa.delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.token_hash != (kept or "")))
+
+
 def use_link(db: WriteSession, token_hash: str) -> str | None:
     """Use up a login link; the user's id, or None where it was used, has expired or never was."""
     change = sa.update(LoginLinkRow).where(

@@ -249,14 +249,16 @@ def create_user(
     return user.id
 
 
-def set_password(services: Services, caller: Caller, password: str) -> None:
-    """A user sets their own password."""
+def set_password(services: Services, caller: Caller, password: str, *, session: str | None = None) -> None:
+    """A user sets their own password; all their sessions end but the one in which they do it (its cookie's token)."""
     hashed = hash_password(password)
+    kept = services.keyring.token_hash(session) if session else None
     with services.database.write() as db:
         user = users.get(db, caller.id)
         if user is None:
             raise NotFound("user_not_found")
         user.password_hash = hashed
+        users.drop_sessions(db, user.id, kept)
         db.audit(Deed(caller, "user.password_set", "user", user.id))
 
 

@@ -67,7 +67,7 @@ def decide(services: Services, caller: Caller, draft_id: str, ruling: Ruling, *,
         db.audit(Deed(caller, f"draft.{decided.status}", "draft", draft_id, draft.community_id, _details(decided)))
         changes.note(db, changes.DRAFTS)
         if decided.delivery_id:
-            db.after_commit(services.wake)
+            db.after_commit(services.delivery_due)
     return decided
 
 

@@ -216,7 +216,7 @@ def resolve(services: Services, caller: Caller, delivery_id: str, outcome: Outco
         details = {"was": row.state, "outcome": outcome.value}
         db.audit(Deed(caller, "delivery.resolved", "delivery", delivery_id, row.community_id, details))
         changes.note(db, changes.DELIVERIES)
-        db.after_commit(services.wake)
+        db.after_commit(services.delivery_due)
         settled = deliveries.get(db, delivery_id)
         assert settled is not None
         return settled

@@ -79,17 +79,21 @@ def handle(services: Services, claims: Sequence[Claim]) -> list[str]:
         return _failed(services, claims[0], error)
 
 
-def _think_all(services: Services, claims: Sequence[Claim]) -> dict[str, tuple[Read, Thought]]:
+def _think_all(services: Services, claims: Sequence[Claim]) -> dict[str, tuple[MessageRow, Thought]]:
     with services.database.read() as db:
-        reads = _read_all(db, services, [claim.id for claim in claims])
+        rows = messages.many(db, [claim.id for claim in claims])
+        quick = {row.id: _wanting_nothing(row) for row in rows}
+        reads = _read_all(db, services, [row for row in rows if quick[row.id] is None])
     now = services.clock.now()
-    return {read.message.id: (read, think(services, read, now)) for read in reads}
+    full = {read.message.id: think(services, read, now) for read in reads}
+    return {row.id: (row, quick[row.id] or full[row.id]) for row in rows}
 
 
-def _read_all(db: ReadSession, services: Services, message_ids: Sequence[str]) -> list[Read]:
+def _read_all(db: ReadSession, services: Services, rows: Sequence[MessageRow]) -> list[Read]:
+    """What drafting needs beside the messages. Most messages want no draft, so most batches read nothing here."""
     views: dict[str, CommunityView] = {}
     found = []
-    for row in messages.many(db, message_ids):
+    for row in rows:
         if row.community_id not in views:
             views[row.community_id] = community.view(db, row.community_id)
         member = members.get(db, row.member_id) if row.member_id else None
@@ -98,13 +102,23 @@ def _read_all(db: ReadSession, services: Services, message_ids: Sequence[str]) -
     return found
 
 
+def _wanting_nothing(message: MessageRow) -> Thought | None:
+    """The whole thought about a message that nobody has to answer; None where a reply is due."""
+    triage = classify(message.text, MessageType(message.type))
+    if message.recalled or triage.kind not in _REPLY_DUE:
+        return Thought(triage, None, NoDraftReason.NOT_A_QUESTION, _is_held(message))
+    return None
+
+
 def think(services: Services, read: Read, now: datetime) -> Thought:
     """Triage and reply for one message. Reads the knowledge, writes nothing."""
+    quick = _wanting_nothing(read.message)
+    if quick is not None:
+        return quick
     triage = classify(read.message.text, MessageType(read.message.type))
-    if read.message.recalled or triage.kind not in _REPLY_DUE:
-        return Thought(triage, None, NoDraftReason.NOT_A_QUESTION, _is_held(read.message))
     if RiskLevel(read.message.risk["level"]).at_least(RiskLevel.MEDIUM):
-        return Thought(triage, reply.abstain(AbstainedReason.RISK_HOLD), None, _is_held(read.message))
+        nearest = [_ask(services, read, read.message.text, now)]
+        return Thought(triage, reply.abstain(AbstainedReason.RISK_HOLD, nearest), None, _is_held(read.message))
     return Thought(triage, _draft(services, read, triage, now), None, False)
 
 
@@ -162,30 +176,30 @@ def _grounded(draft: Reply, read: Read, asked: Sequence[Asked]) -> Reply:
     return reply.abstain(AbstainedReason.RELATED_BUT_NOT_ANSWERING, asked)
 
 
-def _settle_all(db: WriteSession, claims: Sequence[Claim], thoughts: dict[str, tuple[Read, Thought]]) -> list[str]:
-    done = [claim.id for claim in claims if claim.id in thoughts and _settle(db, claim, *thoughts[claim.id])]
-    if any(thoughts[message_id][1].reply for message_id in done):
+def _settle_all(
+    db: WriteSession, claims: Sequence[Claim], thoughts: dict[str, tuple[MessageRow, Thought]]
+) -> list[str]:
+    """Write what came of every claim that is still ours; the ids of those."""
+    ours = [claim for claim in due.held(db, MessageRow, claims) if claim.id in thoughts]
+    for message, thought in (thoughts[claim.id] for claim in ours):
+        if thought.reply is not None:
+            _store_draft(db, message, thought.reply)
+    due.finish_many(db, MessageRow, [(claim, _outcome(db, thoughts[claim.id][1])) for claim in ours])
+    if any(thoughts[claim.id][1].reply for claim in ours):
         changes.note(db, changes.DRAFTS)
-    return done
+    return [claim.id for claim in ours]
 
 
-def _settle(db: WriteSession, claim: Claim, read: Read, thought: Thought) -> bool:
-    finished = due.finish(
-        db,
-        MessageRow,
-        claim,
-        stage=MessageStage.HELD if thought.held else MessageStage.DONE,
-        triage=thought.triage.model_dump(mode="json"),
-        no_draft=thought.no_draft,
-        done_at=db.now,
-    )
-    if finished and thought.reply is not None:
-        _store_draft(db, read, thought.reply)
-    return finished
+def _outcome(db: WriteSession, thought: Thought) -> dict[str, object]:
+    return {
+        "stage": MessageStage.HELD if thought.held else MessageStage.DONE,
+        "triage": thought.triage.model_dump(mode="json"),
+        "no_draft": thought.no_draft,
+        "done_at": db.now,
+    }
 
 
-def _store_draft(db: WriteSession, read: Read, made: Reply) -> None:
-    message = read.message
+def _store_draft(db: WriteSession, message: MessageRow, made: Reply) -> None:
     values = made.model_dump(mode="json")
     draft = DraftRow(
         id=new_id("drf"),

@@ -58,7 +58,7 @@ def receive(
         _check_key(db, services, caller, key, body_hash)
         receipt = _store(db, services, incoming, verdict, body_hash, history=history)
     if receipt.stage == MessageStage.RECEIVED and not receipt.replayed:
-        services.wake()
+        services.message_due()
     return receipt
 
 

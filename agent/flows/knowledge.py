@@ -49,6 +49,9 @@ def import_file(
         unknown = _unknown_communities(db, parsed.rows)
         errors = [*parsed.errors, *unknown]
         rows = [row for number, row in enumerate(parsed.rows, 1) if number not in {error.row for error in unknown}]
+        if only_new:
+            there = knowledge.many(db, [row.id for row in rows])
+            rows = [row for row in rows if row.id not in there]
         caller.require(Scope.KNOWLEDGE_EDIT)
         for row in rows:
             _require_edit(caller, row.community)
@@ -62,7 +65,7 @@ def import_file(
     with services.database.write() as db:
         counts = dict.fromkeys(plan, 0)
         for row in rows:
-            counts[_put(db, caller, row)] += 1
+            counts[_put(db, caller, row, knowledge.get(db, row.id))] += 1
         if counts["added"] or counts["changed"]:
             changes.note(db, changes.KNOWLEDGE)
             db.audit(Deed(caller, "knowledge.imported", "knowledge", "import", None, counts))
@@ -105,30 +108,31 @@ def save(services: Services, caller: Caller, entry: EntryIn, *, version: int | N
         if entry.community is not None and communities.get(db, entry.community) is None:
             raise NotFound("community_not_found", extra={"community_id": entry.community})
         _require_edit(caller, entry.community)
-        _check_version(db, caller, entry, version)
-        if _put(db, caller, entry) != "unchanged":
+        if _put(db, caller, entry, _checked(db, caller, entry, version)) != "unchanged":
             changes.note(db, changes.KNOWLEDGE)
         row = knowledge.get(db, entry.id)
         assert row is not None
         return row
 
 
-def _check_version(db: WriteSession, caller: Caller, entry: EntryIn, version: int | None) -> None:
+def _checked(db: WriteSession, caller: Caller, entry: EntryIn, version: int | None) -> EntryRow | None:
+    """The row that is to be replaced, in exactly this version; None where there must be none."""
     old = knowledge.get(db, entry.id)
     if version is None:
         if old is not None:
             raise Conflict("entry_exists", extra={"id": entry.id, "version": old.version})
-        return
+        return None
     if old is None:
         raise NotFound("entry_not_found")
     _require_edit(caller, old.community_id)
     if old.version != version:
         raise Conflict("entry_changed", extra={"id": entry.id, "version": old.version})
+    return old
 
 
-def _put(db: WriteSession, caller: Caller, entry: EntryIn) -> str:
+def _put(db: WriteSession, caller: Caller, entry: EntryIn, old: EntryRow | None) -> str:
+    # `old` is the row as it was judged: read again, it might be another writer's version by now.
     values = _values(entry)
-    old = knowledge.get(db, entry.id)
     if old is None:
         made = {"id": entry.id, "version": 1, "created_at": db.now, "updated_at": db.now, "hits": 0}
         if not insert_new(db, EntryRow, values | made):

@@ -95,7 +95,7 @@ def ping(services: Services, caller: Caller, webhook_id: str) -> str:
             )
         )
         db.audit(Deed(caller, "webhook.pinged", "webhook", webhook_id, row.community_id))
-        db.after_commit(services.wake)
+        db.after_commit(services.delivery_due)
     return delivery_id
 
 

@@ -114,11 +114,14 @@ def from_script(script: Entry, values: Mapping[str, str], *, kept_slots: frozens
 
 
 def abstain(reason: AbstainedReason, asked: Sequence[Asked] = (), *, missing: tuple[str, ...] = ()) -> Reply:
-    """No text, with the nearest entries for the person who answers instead."""
+    """No text, with the nearest entries for the person who answers instead. An entry over the threshold is `held_back`:
+    it is not the search that abstains."""
+    nearest = _alternatives(asked, set())
+    held = [one.model_copy(update={"why": "held_back"}) if one.why == "ranked_lower" else one for one in nearest]
     return Reply(
         text=None,
         citations=tuple(_citation(entry, used=False) for entry in _nearest(asked)),
-        alternatives=_alternatives(asked, set()),
+        alternatives=tuple(held),
         confidence=Confidence(band=Band.LOW, reason=reason.value),
         abstained=Abstained(reason=reason, missing=missing),
     )

@@ -39,7 +39,7 @@ def _work(env: Environment) -> None:
     try:
         threads = max(1, env.worker_threads)
         worker = Worker(services, threads=threads, done=lambda _ids: None)
-        services.wake = worker.wake
+        services.message_due, services.delivery_due = worker.message_due, worker.delivery_due
         worker.start()
         note(word("worker_ready", threads=threads))
         _until_signal()

@@ -125,7 +125,7 @@ def set_password(
     try:
         if password != again:
             raise BadInput("password_differs", extra={"field": "again"})
-        access.set_password(services, visitor.caller, password)
+        access.set_password(services, visitor.caller, password, session=request.cookies.get(COOKIE))
     except BadInput as error:
         problem = texts.of_error(error, visitor.locale)
         login = _login(services, visitor)

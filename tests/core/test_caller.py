@@ -30,8 +30,8 @@ def test_scope_holds_where_it_was_granted() -> None:
 
 def test_scope_of_one_community_does_not_leak_into_another() -> None:
     assert not TWO.allows(Scope.AUDIT_READ, "mama")
-    assert TWO.communities(Scope.DRAFTS_READ) == {"mama", "vip"}
-    assert TWO.communities(Scope.AUDIT_READ) == {"vip"}
+    assert TWO.communities(Scope.DRAFTS_READ) == frozenset({"mama", "vip"})
+    assert TWO.communities(Scope.AUDIT_READ) == frozenset({"vip"})
 
 
 def test_no_communities_is_not_all_communities() -> None:

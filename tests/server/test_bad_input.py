@@ -153,7 +153,7 @@ def test_same_key_other_body_and_reused_idempotency_key(client: TestClient, hous
 @pytest.mark.parametrize("header", [None, "Bearer qz_nothing.x", "Bearer ", "Basic abc", "Bearer qz_\u00ff"])
 def test_wrong_or_missing_key(stranger: TestClient, house: House, header: str | None) -> None:
     before = row_counts(house.services.database)
-    headers = {} if header is None else {"authorization": header.encode("latin-1")}
+    headers = {} if header is None else {b"authorization": header.encode("latin-1")}
     answer = stranger.post("/v1/messages", json=_body(house), headers=headers)
     code = "key_invalid" if header and header.startswith("Bearer q") else answer.json()["code"]
     _problem(answer, 401, code)

@@ -144,10 +144,9 @@ def test_loser_of_a_race_gets_409_with_the_state(client: TestClient, house: Hous
     codes = sorted(answer.status_code for answer in answers)
     assert codes == [200] + [409] * 23
     losers = [answer.json() for answer in answers if answer.status_code == 409]
-    assert {(one["code"], one["status"], one["current"]["status"]) for one in losers} == {
-        ("draft_decided", 409, "approved")
-    }
-    assert all(one["current"]["version"] == 2 and one["current"]["id"] == draft_id for one in losers)
+    assert {(one["code"], one["status"]) for one in losers} == {("draft_decided", 409)}
+    won = {"id": draft_id, "status": "approved", "version": 2, "decided_by": house.owner.id}
+    assert all(one["current"] == won for one in losers)
     assert len(house.deliveries()) == 1
 
 
@@ -195,10 +194,7 @@ def test_ack_is_idempotent(stranger: TestClient, house: House) -> None:
     delivery_id = house.decide(draft_id).delivery_id
     bot = _bot(stranger, house)
     answers = in_parallel(4, [lambda: bot.post(f"/v1/deliveries/{delivery_id}/ack")] * 8)
-    assert {(answer.status_code, answer.json().get("state")) for answer in answers} <= {
-        (200, "delivered"),
-        (409, "queued"),
-    }
+    assert {answer.status_code for answer in answers} <= {200, 409}
     assert bot.post(f"/v1/deliveries/{delivery_id}/ack").json()["state"] == "delivered"
     assert house.delivery(delivery_id).state == DeliveryState.DELIVERED
 

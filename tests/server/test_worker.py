@@ -24,7 +24,7 @@ def _until(true: Callable[[], bool]) -> None:
 def test_messages_and_deliveries_are_worked_off(wise: House, endpoint: Endpoint) -> None:
     finished: list[str] = []
     worker = Worker(wise.services, threads=2, done=finished.extend)
-    wise.services.wake = worker.wake
+    wise.services.message_due, wise.services.delivery_due = worker.message_due, worker.delivery_due
     webhooks.register(
         wise.services, wise.owner, community_id="mama", channel="wecom", url=endpoint.url, idempotent=False
     )
@@ -81,7 +81,7 @@ def test_worker_goes_on_after_an_error(wise: House, monkeypatch: pytest.MonkeyPa
     try:
         assert failed.wait(20)
         wise.clock.advance(seconds=31)
-        worker.wake()
+        worker.message_due()
         _until(lambda: finished == [received])
     finally:
         worker.stop()
@@ -95,7 +95,7 @@ def test_work_of_a_dead_worker_is_taken_over(wise: House) -> None:
     worker.start()
     try:
         wise.clock.advance(seconds=31)
-        worker.wake()
+        worker.message_due()
         _until(lambda: finished == [received])
     finally:
         worker.stop()

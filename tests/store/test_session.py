@@ -35,6 +35,7 @@ def test_read_session_refuses_a_changed_row(database: Database) -> None:
 @pytest.mark.parametrize("statement", ["insert", "update", "delete"])
 def test_read_session_refuses_core_statements(database: Database, statement: str) -> None:
     table = ChangeRow.__table__
+    assert isinstance(table, sa.Table)
     made = {
         "insert": sa.insert(table).values(topic="a", number=1),
         "update": sa.update(table).values(number=2),

@@ -1,5 +1,6 @@
 """Who may come in, and that nobody hands out more than they hold."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -82,7 +83,7 @@ def test_rotated_key_works_until_its_grace_is_over(house: House) -> None:
     assert _works(house, old.key) and _works(house, new.key)
     house.clock.advance(minutes=1)
     assert not _works(house, old.key)
-    assert access.caller_of_key(house.services, new.key).communities(Scope.MESSAGES_WRITE) == {"mama"}
+    assert access.caller_of_key(house.services, new.key).communities(Scope.MESSAGES_WRITE) == frozenset({"mama"})
 
 
 def test_rotation_without_grace_ends_the_old_key_at_once(house: House) -> None:
@@ -107,7 +108,7 @@ def test_role_without_the_scope_is_told_which_is_missing(house: House, call: str
     made = access.create_key(house.services, house.owner, name="bot")
     answerer = house.user("answerer")
     before = row_counts(house.services.database)
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "create_key": lambda: access.create_key(house.services, answerer, name="x"),
         "rotate_key": lambda: access.rotate_key(house.services, answerer, made.id),
         "revoke_key": lambda: access.revoke_key(house.services, answerer, made.id),

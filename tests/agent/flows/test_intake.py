@@ -1,6 +1,7 @@
 """Messages come in: once each, however often and however many at a time they are posted."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -65,12 +66,12 @@ def test_replay_does_not_begin_the_work_again(wise: House) -> None:
 
 
 @pytest.mark.parametrize("values", [{"text": "别的话"}, {"sender": {"id": "wx-other"}}, {"type": "image"}])
-def test_same_key_another_body_is_refused(house: House, values: dict[str, object]) -> None:
+def test_same_key_another_body_is_refused(house: House, values: dict[str, Any]) -> None:
     received = house.say("你好")
     before = row_counts(house.services.database)
-    body = {"text": "你好"} | values
+    body: dict[str, Any] = {"text": "你好"} | values
     with pytest.raises(BadInput) as caught:
-        _receive(house, house.message(str(body.pop("text")), **body))
+        _receive(house, house.message(body.pop("text"), **body))
     assert (caught.value.code, caught.value.extra["id"]) == ("message_changed", received)
     assert row_counts(house.services.database) == before
 

@@ -90,7 +90,7 @@ def test_logs_hold_none_of_it(wise: House, monkeypatch: pytest.MonkeyPatch) -> N
     # scope: 35
     capture = LogCapture()
     processors = [structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, log._mask, capture]
-    monkeypatch.setattr(structlog._config._CONFIG, "default_processors", processors)  # type: ignore[attr-defined]
+    monkeypatch.setattr(structlog._config._CONFIG, "default_processors", processors)
     received = wise.say(f"{ASKS_POINTS}电话{PHONE}", sender={"id": SENDER, "name": NAME})
     with wise.services.database.write() as db:
         db.execute(sa.text("UPDATE member_keys SET wrapped = :broken"), {"broken": b"\0" * 60})
