@@ -18,7 +18,8 @@ def _nobody() -> None:
 
 @dataclass(slots=True)
 class Services:
-    """`message_due` and `delivery_due` ring this process's worker; other processes poll. `communities_seen` spares
+    """`message_due` and `delivery_due` ring this process's worker; other processes poll. `pace` is
+    called between two messages of a batch and may rest there. `communities_seen` spares
     every message the question whether its community exists (they are archived, never deleted); `callers` are the keys
     seen within the last second."""
 
@@ -29,5 +30,6 @@ class Services:
     knowledge: KnowledgeBase
     message_due: Callable[[], None] = field(default=_nobody)
     delivery_due: Callable[[], None] = field(default=_nobody)
+    pace: Callable[[], None] = field(default=_nobody)
     communities_seen: set[str] = field(default_factory=set)
     callers: dict[str, tuple[Caller, datetime]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from server.console import routes as console
 from server.notices import Notices
 from server.routes import admin, deliveries, drafts, events, health, knowledge, messages
 from server.state import State
+from server.traffic import Traffic
 from server.worker import Worker
 
 MOST_BODY: Final = 256 * 1024
@@ -65,7 +66,9 @@ def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:
     # in plain text that a body is too large.
     app.max_body_size = None
     app.add_middleware(problems.ReadableLimit)
-    app.add_middleware(_Observed)
+    traffic = Traffic()
+    services.pace = traffic.pace
+    app.add_middleware(_Observed, traffic=traffic)
     return app
 
 
@@ -83,13 +86,15 @@ class _Observed:
     """A correlation id for every request, figures for every route, and headers that every answer has. Plain ASGI:
     the middleware that wraps requests and answers costs as much as storing a message."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
         self._app = app
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._traffic.note()
         log.clear()
         correlation = log.bind_correlation(_sane(Headers(scope=scope).get(_CORRELATION)))
         begun = time.perf_counter()

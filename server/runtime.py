@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from agent.flows import access
 from agent.services import Services
+from agent.steps.warm import warm
 from core import log
 from core.clock import Clock, SystemClock
 from core.crypto import Keyring
@@ -52,6 +53,7 @@ def open_services(
     services = Services(env, clock, database.keyring, database, knowledge)
     try:
         access.bootstrap(services)
+        warm()
         knowledge.refresh(progress)
     except BaseException:
         close_services(services)

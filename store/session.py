@@ -6,6 +6,7 @@ Never hold a write session while a model runs: read, think, then write.
 
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,7 @@ class Database:
         if self.is_sqlite and (path := sa.make_url(url).database):
             Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.engine = _engine(url, pool_size, sqlite=self.is_sqlite)
-        self._writing = threading.Lock()
+        self._writing = _InTurn()
         self._writer = self.engine.execution_options(qunzhu_write=True)
         # One snapshot for all of a session's queries, as SQLite has it anyway: a walk over the audit chain must not
         # see a head that is newer than its rows.
@@ -124,6 +125,32 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class _InTurn:
+    """A lock that goes to whoever has waited longest; `threading.Lock` lets the unlucky wait for seconds."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+        turn.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
 
 
 class _NoLock:

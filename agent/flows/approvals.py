@@ -13,6 +13,7 @@ from core.errors import BadInput, Conflict, NotFound
 from core.masking import mask
 from core.scopes import Scope
 from core.vocabulary import OPEN_DRAFT_STATUSES, Decision, DraftStatus, Requires
+from knowledge.slots import slots
 from store import changes, communities, deliveries, drafts, settings
 from store.audit import Deed
 from store.drafts import DraftRow, DraftSnoozeRow, DraftVersionRow
@@ -55,7 +56,7 @@ def decide(services: Services, caller: Caller, draft_id: str, ruling: Ruling, *,
     """Carry out a decision; `undoable` decisions are not handed out before the undo window is over.
 
     Raises `NotFound` `draft_not_found`, `Forbidden`, `BadInput` (`nothing_to_approve`, `text_missing`,
-    `text_too_long`, `text_not_expected`), `Conflict` `draft_decided` with the state that won.
+    `text_too_long`, `text_not_expected`, `slot_unfilled`), `Conflict` `draft_decided` with the state that won.
     """
     with services.database.write() as db:
         draft = _visible(db, caller, draft_id)
@@ -138,6 +139,9 @@ def _checked(db: ReadSession, services: Services, draft: DraftRow, ruling: Rulin
     if len(text) > MOST_TEXT:
         raise BadInput("text_too_long", extra={"field": "text"}, most=MOST_TEXT)
     kept = outgoing.name_to_slot(db, services, draft.member_id, text)
+    unfilled = [name for name in slots(kept) if name != outgoing.MEMBER_NAME]
+    if unfilled:
+        raise BadInput("slot_unfilled", extra={"field": "text"}, slot=unfilled[0])
     if draft.text is not None and same_text(kept, draft.text):
         return Ruling(Decision.APPROVE, ruling.version, None, ruling.reason)
     return Ruling(Decision.MODIFY, ruling.version, kept, ruling.reason)

@@ -85,7 +85,10 @@ def _think_all(services: Services, claims: Sequence[Claim]) -> dict[str, tuple[M
         quick = {row.id: _wanting_nothing(row) for row in rows}
         reads = _read_all(db, services, [row for row in rows if quick[row.id] is None])
     now = services.clock.now()
-    full = {read.message.id: think(services, read, now) for read in reads}
+    full = {}
+    for read in reads:
+        services.pace()
+        full[read.message.id] = think(services, read, now)
     return {row.id: (row, quick[row.id] or full[row.id]) for row in rows}
 
 

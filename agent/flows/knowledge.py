@@ -68,6 +68,7 @@ def import_file(
             counts[_put(db, caller, row, knowledge.get(db, row.id))] += 1
         if counts["added"] or counts["changed"]:
             changes.note(db, changes.KNOWLEDGE)
+            db.after_commit(services.knowledge.touch)
             db.audit(Deed(caller, "knowledge.imported", "knowledge", "import", None, counts))
     return Imported(**counts, errors=errors, dry_run=False)
 
@@ -110,6 +111,7 @@ def save(services: Services, caller: Caller, entry: EntryIn, *, version: int | N
         _require_edit(caller, entry.community)
         if _put(db, caller, entry, _checked(db, caller, entry, version)) != "unchanged":
             changes.note(db, changes.KNOWLEDGE)
+            db.after_commit(services.knowledge.touch)
         row = knowledge.get(db, entry.id)
         assert row is not None
         return row

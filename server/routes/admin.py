@@ -85,9 +85,15 @@ class KeyView(BaseModel):
 
 @router.get("/keys")
 def list_keys(services: Here, caller: Whoever) -> list[KeyView]:
+    """Keys that reach no further than the caller."""
     caller.require(Scope.KEYS_READ)
+    within = caller.communities(Scope.KEYS_READ)
     with services.database.read() as db:
-        return [KeyView.model_validate(row, from_attributes=True) for row in keys.every(db)]
+        rows = keys.every(db)
+    seen = [
+        row for row in rows if within is None or (row.communities is not None and within.issuperset(row.communities))
+    ]
+    return [KeyView.model_validate(row, from_attributes=True) for row in seen]
 
 
 @router.post("/keys", status_code=201)
@@ -160,6 +166,9 @@ def list_settings(services: Here, caller: Whoever) -> list[SettingView]:
     caller.require(Scope.SETTINGS_READ)
     with services.database.read() as db:
         rows = {(row.key, row.community_id): row for row in settings.every(db)}
+    within = caller.communities(Scope.SETTINGS_READ)
+    if within is not None:
+        rows = {place: row for place, row in rows.items() if place[1] in within or place[1] == settings.DEPLOYMENT}
     shown = [
         SettingView(key=row.key, community_id=row.community_id or None, value=row.value, version=row.version)
         for row in rows.values()

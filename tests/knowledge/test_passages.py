@@ -9,7 +9,7 @@ def test_id_names_entry_and_number() -> None:
 def test_hash_follows_part_and_text_only() -> None:
     first = Passage.of("refund", 0, "question", "怎么退款").content_hash
     assert first == Passage.of("other", 9, "question", "怎么退款").content_hash
-    assert first != Passage.of("refund", 0, "answer", "怎么退款").content_hash
+    assert first != Passage.of("refund", 0, "asked", "怎么退款").content_hash
     assert first != Passage.of("refund", 0, "question", "怎么退款？").content_hash
     assert len(first) == 64
 

@@ -335,3 +335,11 @@ def test_racing_undo_and_approval_leave_one_live_delivery_at_most(house: House) 
     in_parallel(8, [lambda d=draft_id: again(d) for draft_id in ids for _ in range(4)])
     live = Counter(row.draft_id for row in house.deliveries() if row.state == DeliveryState.QUEUED)
     assert live == Counter(ids)
+
+
+def test_a_text_with_an_unfilled_slot_is_refused(house: House) -> None:
+    (draft_id,) = house.make_drafts(1, text="原文")
+    with pytest.raises(BadInput) as caught:
+        house.decide(draft_id, Decision.MODIFY, text="请打 {courier_phone} 联系快递员")
+    assert caught.value.code == "slot_unfilled"
+    assert house.deliveries() == []
