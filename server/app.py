@@ -35,7 +35,7 @@ _ROUTES: Final = (health, messages, events, drafts, deliveries, knowledge, admin
 
 def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:
     """The application over ready services. With worker threads configured it runs the worker too."""
-    state = State(services, Notices(), cli_token or new_token())
+    state = State(services, Notices(), Traffic(), cli_token or new_token())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -66,9 +66,8 @@ def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:
     # in plain text that a body is too large.
     app.max_body_size = None
     app.add_middleware(problems.ReadableLimit)
-    traffic = Traffic()
-    services.pace = traffic.pace
-    app.add_middleware(_Observed, traffic=traffic)
+    services.pace = state.traffic.pace
+    app.add_middleware(_Observed, traffic=state.traffic)
     return app
 
 
@@ -94,7 +93,7 @@ class _Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._traffic.note()
+        self._traffic.enter()
         log.clear()
         correlation = log.bind_correlation(_sane(Headers(scope=scope).get(_CORRELATION)))
         begun = time.perf_counter()
@@ -113,6 +112,7 @@ class _Observed:
         try:
             await self._app(scope, receive, answer)
         finally:
+            self._traffic.leave()
             route = getattr(scope.get("route"), "path", "unmatched")
             metrics.REQUESTS.labels(route, scope["method"], status).inc()
             metrics.SECONDS.labels(route).observe(time.perf_counter() - begun)

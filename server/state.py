@@ -13,6 +13,7 @@ from agent.services import Services
 from core.caller import Caller
 from core.errors import Forbidden, Unauthenticated
 from server.notices import Notices
+from server.traffic import Traffic
 from store.users import SessionRow
 
 COOKIE = "qunzhu_session"
@@ -28,6 +29,7 @@ class State:
 
     services: Services
     notices: Notices
+    traffic: Traffic
     cli_token: str
 
 

@@ -71,6 +71,7 @@ def handle(services: Services, claims: Sequence[Claim]) -> list[str]:
     """Work off claimed messages; the ids of those that are finished (done, held or failed)."""
     try:
         thoughts = _think_all(services, claims)
+        services.pace()
         with services.database.write() as db:
             return _settle_all(db, claims, thoughts)
     except Exception as error:

@@ -43,7 +43,8 @@ async def receive(
     else:
         view = await run_in_threadpool(_view, services, receipt.message_id)
     if wait and view.status == MessageStage.RECEIVED:
-        view = await _finished(request, services, receipt.message_id, wait)
+        with state_of(request).traffic.idle():
+            view = await _finished(request, services, receipt.message_id, wait)
     response.status_code = 202 if view.status == MessageStage.RECEIVED else 200
     return view
 
