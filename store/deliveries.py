@@ -89,9 +89,15 @@ def of_draft(db: ReadSession, draft_id: str) -> list[DeliveryRow]:
 
 
 def pullable(
-    db: ReadSession, *, now: datetime, communities: frozenset[str] | None, after: str | None, limit: int
+    db: ReadSession,
+    *,
+    now: datetime,
+    communities: frozenset[str] | None,
+    channel: str | None,
+    after: str | None,
+    limit: int,
 ) -> list[DeliveryRow]:
-    """Unacknowledged deliveries of pulled channels that may go out now, oldest first."""
+    """Unacknowledged deliveries of pulled channels (or of one) that may go out now, oldest first."""
     query = (
         sa.select(DeliveryRow)
         .where(
@@ -105,6 +111,8 @@ def pullable(
     )
     if communities is not None:
         query = query.where(DeliveryRow.community_id.in_(communities))
+    if channel is not None:
+        query = query.where(DeliveryRow.channel == channel)
     if after is not None:
         query = query.where(DeliveryRow.id > after)
     return list(db.execute(query).scalars())

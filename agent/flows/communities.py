@@ -8,6 +8,7 @@ from core.vocabulary import CommunityType
 from store import communities
 from store.audit import Deed
 from store.communities import CommunityRow
+from store.session import ReadSession
 
 
 def create(
@@ -20,9 +21,13 @@ def create(
     channel: str,
     parent_id: str | None,
 ) -> None:
-    """Raises `Conflict` `community_exists`, `NotFound` `community_not_found` for the parent, `Forbidden`, `BadInput`
-    `root_exists` for a second organisation."""
+    """The first is the organisation; a group without a parent goes below it.
+
+    Raises `Conflict` `community_exists`, `NotFound` `community_not_found` for the parent, `Forbidden`, `BadInput`
+    (`root_exists` for a second organisation, `organisation_first`)."""
     with services.database.write() as db:
+        if parent_id is None and type != CommunityType.ORGANISATION:
+            parent_id = _organisation(db)
         if parent_id is not None and communities.get(db, parent_id) is None:
             raise NotFound("community_not_found", extra={"community_id": parent_id})
         caller.require(Scope.SETTINGS_EDIT, parent_id)
@@ -35,3 +40,10 @@ def create(
         )
         db.add(row)
         db.audit(Deed(caller, "community.created", "community", community_id, community_id))
+
+
+def _organisation(db: ReadSession) -> str:
+    root = next((row.id for row in communities.every(db) if row.parent_id is None), None)
+    if root is None:
+        raise BadInput("organisation_first", extra={"field": "type"})
+    return root

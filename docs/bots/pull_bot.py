@@ -41,12 +41,11 @@ def call(client: httpx2.Client, method: str, path: str, body: dict[str, Any] | N
         time.sleep(POLL_SECONDS)
 
 
-def pull_once(client: httpx2.Client, posted: set[str]) -> None:
-    for delivery in call(client, "GET", "/v1/deliveries")["deliveries"]:
+def pull_once(client: httpx2.Client, channel: str, posted: set[str]) -> None:
+    for delivery in call(client, "GET", f"/v1/deliveries?channel={channel}")["deliveries"]:
         if delivery["id"] not in posted:  # posted, but the ack was lost
-            say(
-                f"posted {delivery['id']} reply_to={delivery['reply_to']}: {delivery['text']}"
-            )  # call the platform here
+            # call the platform here
+            say(f"posted {delivery['id']} reply_to={delivery['reply_to']}: {delivery['text']}")
             with POSTED.open("a", encoding="utf-8") as file:
                 file.write(delivery["id"] + "\n")
             posted.add(delivery["id"])
@@ -65,5 +64,5 @@ if __name__ == "__main__":
     with httpx2.Client(base_url=os.environ["QUNZHU_URL"], headers=headers, timeout=30) as client:
         send(client, channel, community, sender, " ".join(words) or sys.stdin.readline().strip())
         while True:
-            pull_once(client, posted)
+            pull_once(client, channel, posted)
             time.sleep(POLL_SECONDS)

@@ -40,7 +40,9 @@ def drained(database: Database) -> bool:
             return False
         if drafts.page(db, statuses=(DraftStatus.PENDING, DraftStatus.ESCALATED), communities=None, limit=1):
             return False
-        return not deliveries.pullable(db, now=database.clock.now(), communities=None, after=None, limit=1)
+        return not deliveries.pullable(
+            db, now=database.clock.now(), communities=None, channel=None, after=None, limit=1
+        )
 
 
 def check(database: Database, book: Book, places: Places) -> None:

@@ -59,7 +59,8 @@ def create_community(wanted: CommunityIn, services: Here, caller: Whoever) -> Co
         channel=wanted.channel,
         parent_id=wanted.parent_id,
     )
-    return CommunityView(**wanted.model_dump())
+    with services.database.read() as db:
+        return CommunityView.model_validate(communities.get(db, wanted.id), from_attributes=True)
 
 
 class KeyIn(Strict):

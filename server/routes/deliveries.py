@@ -30,6 +30,7 @@ class DeliveryPage(BaseModel):
 def pull(
     services: Here,
     caller: Whoever,
+    channel: Annotated[str | None, Query(max_length=32, description="only this channel's; default: all")] = None,
     after: Annotated[str | None, Query(max_length=80, description="only pages; all unacknowledged are listed")] = None,
     limit: paging.Limit = 50,
 ) -> DeliveryPage:
@@ -40,6 +41,7 @@ def pull(
             db,
             now=services.clock.now(),
             communities=caller.communities(Scope.DELIVERIES_PULL),
+            channel=channel,
             after=after,
             limit=limit,
         )

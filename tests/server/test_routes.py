@@ -295,3 +295,21 @@ def test_unexpected_error_is_a_problem_and_counted(house: House) -> None:
         assert (answer.status_code, answer.json()["code"]) == (500, "internal")
         assert "139" not in answer.text
         assert 'route="/v1/broken",status="500"' in client.get("/metrics").text
+
+
+def test_group_without_a_parent_goes_below_the_organisation(client: TestClient) -> None:
+    # scope: 99
+    group = {"id": "g1", "name": "一群", "type": "interest", "channel": "wecom"}
+    early = client.post("/v1/communities", json=group)
+    assert (early.status_code, early.json()["code"]) == (422, "organisation_first")
+    assert client.post("/v1/communities", json=group | {"id": "top", "type": "organisation"}).status_code == 201
+    assert client.post("/v1/communities", json=group).json()["parent_id"] == "top"
+
+
+def test_a_bot_pulls_only_the_channel_that_it_names(client: TestClient, house: House) -> None:
+    (draft_id,) = house.make_drafts(1)
+    house.decide(draft_id)
+    house.clock.advance(minutes=1)
+    channel = house.deliveries()[0].channel
+    assert len(client.get("/v1/deliveries", params={"channel": channel}).json()["deliveries"]) == 1
+    assert client.get("/v1/deliveries", params={"channel": "elsewhere"}).json()["deliveries"] == []

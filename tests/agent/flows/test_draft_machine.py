@@ -79,7 +79,7 @@ def _machine(house: House) -> type[RuleBasedStateMachine]:
         @rule()
         def pull(self) -> None:
             with house.services.database.read() as db:
-                found = rows.pullable(db, now=house.clock.now(), communities=None, after=None, limit=200)
+                found = rows.pullable(db, now=house.clock.now(), communities=None, channel=None, after=None, limit=200)
             self.handed_out |= {row.id for row in found if row.draft_id == self.draft_id}
 
         @rule()
