@@ -156,6 +156,17 @@ def count(db: ReadSession, *, statuses: Sequence[str], communities: frozenset[st
     return db.execute(query).scalar_one()
 
 
+def sent(db: ReadSession, lane: str, since: datetime, limit: int = 20) -> list[DraftRow]:
+    """What was approved in a conversation from `since` on, oldest first."""
+    query = (
+        sa.select(DraftRow)
+        .where(DraftRow.lane == lane, DraftRow.status.in_(("approved", "modified")), DraftRow.decided_at >= since)
+        .order_by(DraftRow.decided_at.desc())
+        .limit(limit)
+    )
+    return list(db.execute(query).scalars())[::-1]
+
+
 def decide(db: WriteSession, draft_id: str, *, version: int, **values: Any) -> bool:
     """Move an open draft of exactly this version on to its next version; False where somebody was faster."""
     change = sa.update(DraftRow).where(

@@ -10,7 +10,7 @@ from agent.services import Services
 from agent.steps.risk import RiskVerdict
 from core.caller import Caller
 from core.scopes import Scope
-from core.vocabulary import OPEN_DRAFT_STATUSES, DraftStatus, Requires, RiskLevel
+from core.vocabulary import OPEN_DRAFT_STATUSES, DraftStatus, Requires, RiskLevel, SenderRole
 from server.console.visitor import Visitor
 from server.views import DraftView, conversation_of, draft_views
 from store import drafts, keys, messages, users
@@ -153,7 +153,7 @@ def panel(services: Services, visitor: Visitor, db: ReadSession, row: DraftRow) 
         name=words.name(row.member_id),
         badges=_badges(row, asked[0] if asked else None),
         risk=RiskVerdict.model_validate(asked[0].risk) if asked else None,
-        talk=talk,
+        talk=sorted([*talk, *_answers(db, words, row, talk)], key=lambda one: one.at),
         last_at=talk[-1].at if talk else None,
         may=may(visitor.caller, row),
         is_open=row.status in OPEN_DRAFT_STATUSES,
@@ -175,6 +175,29 @@ def _said(message: MessageRow, words: Words, asked: Sequence[str]) -> Said:
         attachments=tuple(str(one.get("name") or one.get("kind", "")) for one in message.attachments),
         spans=tuple((start, end) for start, end in spans),
     )
+
+
+def _answers(db: ReadSession, words: Words, row: DraftRow, talk: Sequence[Said]) -> list[Said]:
+    """What was approved in this conversation meanwhile, so that nobody answers a second time: not every bot sends its
+    own posts back in."""
+    if not talk:
+        return []
+    sent = drafts.sent(db, row.lane, talk[0].at)
+    return [
+        Said(
+            id=one.id,
+            role=SenderRole.BOT,
+            name=None,
+            text=words.shown(one.member_id, one.final_text) or "",
+            at=one.decided_at or one.created_at,
+            asked=False,
+            recalled=False,
+            attachments=(),
+            spans=(),
+        )
+        for one in sent
+        if one.id != row.id
+    ]
 
 
 def may(caller: Caller, row: DraftRow) -> May:

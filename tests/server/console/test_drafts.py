@@ -82,6 +82,15 @@ def test_decision_of_the_console_waits_and_can_be_undone(
     assert draft in client.get("/console/drafts/list").text
 
 
+def test_what_was_answered_already_stands_in_the_conversation(
+    person: Person, ask: Ask, draft_of: Callable[[str], str]
+) -> None:
+    client, first = person(), draft_of(ask())
+    _decide(client, first, decision="modify", text="这句是人写的回答，已经发出。")
+    second = draft_of(ask())
+    assert "这句是人写的回答，已经发出。" in client.get(f"/console/drafts/{second}/panel").text
+
+
 def test_loser_of_a_race_is_told_who_won(
     services: Services,
     owner: Caller,
