@@ -132,7 +132,7 @@ def bot(url: str) -> Iterator[Bot]:
     made.client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; skips where there is none."""
     if not Path(CHROMIUM).exists():
