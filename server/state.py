@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
@@ -42,9 +43,7 @@ def services_of(request: Request) -> Services:
     return state_of(request).services
 
 
-def caller_of(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-) -> Caller:
+def caller_of(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Caller:
     """Who calls: an API key, the command line on this machine, or a console session (which must bring its CSRF token
     with anything that changes something). Raises `Unauthenticated`, `Forbidden` `csrf`."""
     if credentials is not None:
@@ -72,5 +71,21 @@ def session_of(request: Request) -> tuple[Caller, SessionRow] | None:
     return access.caller_of_session(services_of(request), token) if token else None
 
 
-Here = Annotated[Services, Depends(services_of)]
-Whoever = Annotated[Caller, Depends(caller_of)]
+async def _here(request: Request) -> Services:
+    # async, since a plain function would be handed to another thread and back for every request.
+    return services_of(request)
+
+
+async def _whoever(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> Caller:
+    """`caller_of`, without another thread for a key that was seen a moment ago."""
+    if credentials is not None:
+        known = access.remembered(services_of(request), credentials.credentials)
+        if known is not None:
+            return known
+    return await run_in_threadpool(caller_of, request, credentials)
+
+
+Here = Annotated[Services, Depends(_here)]
+Whoever = Annotated[Caller, Depends(_whoever)]

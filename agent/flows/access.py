@@ -68,16 +68,21 @@ def caller_of_key(services: Services, presented: str) -> Caller:
 
     Remembered for a second: a revocation holds at once in this process, and within that second in others.
     """
-    hashed = services.keyring.token_hash(presented)
-    now = services.clock.now()
-    known = services.callers.get(hashed)
-    if known is not None and known[1] > now:
-        return known[0]
+    known = remembered(services, presented)
+    if known is not None:
+        return known
+    hashed, now = services.keyring.token_hash(presented), services.clock.now()
     caller, until = _look_up_key(services, presented, hashed, now)
     if len(services.callers) >= _MOST_REMEMBERED:
         services.callers.clear()
     services.callers[hashed] = (caller, until)
     return caller
+
+
+def remembered(services: Services, presented: str) -> Caller | None:
+    """The bot that holds this key, where it was seen within the last second."""
+    known = services.callers.get(services.keyring.token_hash(presented))
+    return known[0] if known is not None and known[1] > services.clock.now() else None
 
 
 def _look_up_key(services: Services, presented: str, hashed: str, now: datetime) -> tuple[Caller, datetime]:
