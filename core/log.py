@@ -44,7 +44,7 @@ def configure(level: str = "info", format: str = "json") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("chromadb", "httpx", "httpx2", "httpcore2", "httpcore", "alembic", "asyncio", "bm25s"):
+    for noisy in ("chromadb", "httpx", "httpx2", "httpcore2", "httpcore", "alembic", "asyncio", "bm25s", "openai"):
         logging.getLogger(noisy).setLevel("WARNING")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -32,11 +32,26 @@ class Environment(BaseSettings):
     embeddings_model: str = Field("", description="向量模型名")
     embeddings_key: SecretStr = Field(SecretStr(""), description="向量接口密钥")
     embeddings_dimensions: int = Field(1024, ge=8, le=8192, description="向量维数")
+    engine: Literal["auto", "embedded", "llm"] = Field("auto", description="引擎；auto：填了模型地址就用 llm")
+    llm_base_url: str | None = Field(None, description="OpenAI 兼容的对话模型地址；不填只用内置引擎")
+    llm_model: str = Field("", description="对话模型名")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="对话模型密钥")
+    llm_timeout: float = Field(20.0, ge=1, le=600, description="一次模型调用的时限，秒")
+    llm_daily_tokens: int = Field(2_000_000, ge=0, description="每天最多用多少 token；0 表示不限")
+    llm_output: Literal["json_schema", "tools", "text"] = Field(
+        "json_schema", description="模型怎样给出结构化结果：json_schema、工具调用，或写在文字里"
+    )
+    llm_tool_calls: Literal["native", "text"] = Field(
+        "native", description="模型怎样调用工具：原生，或写在文字里的 JSON"
+    )
+    llm_price_prompt: float = Field(0.0, ge=0, description="每百万提示 token 的价格")
+    llm_price_completion: float = Field(0.0, ge=0, description="每百万生成 token 的价格")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="日志级别")
     log_format: Literal["json", "text"] = Field("json", description="日志格式")
+    worker_model_threads: int = Field(4, ge=0, le=64, description="等模型的工作线程数，每个线程同时等一次调用")
     worker_threads: int = Field(1, ge=0, le=32, description="服务进程内处理消息的工作线程数；0 表示另开 worker 进程")
 
-    @field_validator("database_url", "chroma_url", "embeddings_url", mode="before")
+    @field_validator("database_url", "chroma_url", "embeddings_url", "llm_base_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -46,6 +61,19 @@ class Environment(BaseSettings):
         if self.env == "production" and self.secret_key is None:
             raise ValueError("QUNZHU_ENV=production needs QUNZHU_SECRET_KEY (32 random bytes, base64)")
         return self
+
+    @model_validator(mode="after")
+    def _a_model_has_an_address_and_a_name(self) -> Self:
+        if self.engine == "llm" and self.llm_base_url is None:
+            raise ValueError("QUNZHU_ENGINE=llm needs QUNZHU_LLM_BASE_URL")
+        if self.llm_base_url is not None and self.engine != "embedded" and not self.llm_model:
+            raise ValueError("QUNZHU_LLM_BASE_URL needs QUNZHU_LLM_MODEL")
+        return self
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether the llm engine is on."""
+        return self.engine != "embedded" and self.llm_base_url is not None
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -59,6 +59,31 @@ VARIABLES: Tunable[dict[str, str]] = Tunable(
 )
 AI_LABEL = Tunable("deliveries.ai_label", bool, True, "community", "发出的草稿是否标明由 AI 辅助生成")
 
+BURST_SECONDS = Tunable(
+    "inbox.burst_seconds", float, 6.0, "community", "同一成员停顿多少秒后才算说完（连发合并）", 0, 60
+)
+BURST_MOST_SECONDS = Tunable("inbox.burst_most_seconds", float, 15.0, "community", "连发合并最多等多少秒", 0, 300)
+CONTEXT_MINUTES = Tunable("inbox.context_minutes", int, 30, "community", "理解指代时最多往回看多少分钟", 1, 1440)
+STALE_MINUTES = Tunable(
+    "inbox.stale_minutes", int, 1440, "community", "没人处理、群里又聊了很多的草稿，多少分钟后算话题已过", 5, 10_080
+)
+CASCADE = Tunable("model.cascade", bool, True, "deployment", "只在内置引擎没把握时才问模型；关掉则每条草稿都问")
+CONTROL_SHARE = Tunable("campaigns.control_share", float, 0.1, "community", "活动对照组比例", 0, 0.5)
+CAMPAIGN_CAP_DAYS = Tunable("campaigns.cap_days", int, 7, "community", "同一成员多少天内最多收一次活动消息", 0, 90)
+CAMPAIGN_MOST = Tunable(
+    "campaigns.most_members", int, 2_000, "community", "一次活动最多触达多少人（渠道上限）", 1, 1_000_000
+)
+QUIET_HOURS = Tunable("campaigns.quiet_hours", str, "21:00-09:00", "community", "免打扰时段，不发活动消息")
+ACTIVITY_NEW_DAYS = Tunable("activity.new_days", int, 14, "deployment", "入群多少天内算新人", 0, 365)
+ACTIVITY_LAPSED_DAYS = Tunable(
+    "activity.lapsed_days", int, 30, "deployment", "多少整天没有活动算流失；也是统计发言和活跃天数的窗口", 1, 365
+)
+ACTIVITY_DORMANT_DAYS = Tunable("activity.dormant_days", int, 90, "deployment", "多少整天没有活动算沉睡", 1, 3_650)
+ACTIVITY_CORE_DAYS = Tunable("activity.core_days", int, 12, "deployment", "核心成员在窗口内至少活跃几天", 1, 365)
+ACTIVITY_CORE_MESSAGES = Tunable(
+    "activity.core_messages", int, 20, "deployment", "核心成员在窗口内至少发言几条", 1, 10_000
+)
+
 ALL: dict[str, Tunable[Any]] = {
     tunable.key: tunable
     for tunable in (
@@ -74,6 +99,20 @@ ALL: dict[str, Tunable[Any]] = {
         TONE,
         VARIABLES,
         AI_LABEL,
+        BURST_SECONDS,
+        BURST_MOST_SECONDS,
+        CONTEXT_MINUTES,
+        STALE_MINUTES,
+        CASCADE,
+        CONTROL_SHARE,
+        CAMPAIGN_CAP_DAYS,
+        CAMPAIGN_MOST,
+        QUIET_HOURS,
+        ACTIVITY_NEW_DAYS,
+        ACTIVITY_LAPSED_DAYS,
+        ACTIVITY_DORMANT_DAYS,
+        ACTIVITY_CORE_DAYS,
+        ACTIVITY_CORE_MESSAGES,
     )
 }
 

@@ -268,3 +268,80 @@ class ConsentKind(StrEnum):
     MARKETING = "marketing"
     PRIVATE_MESSAGE = "private_message"
     INTRODUCTION = "introduction"
+
+
+class Activity(StrEnum):
+    """One of a member's three axes (活跃), evaluated in this order."""
+
+    EXITED = "exited"
+    DORMANT = "dormant"
+    LAPSED = "lapsed"
+    NEW = "new"
+    CORE = "core"
+    ACTIVE = "active"
+    SILENT = "silent"
+
+
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"
+    PROPOSED = "proposed"
+    AWAITING_SECOND = "awaiting_second"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class Arm(StrEnum):
+    """Whether a campaign's member gets the message or is only watched."""
+
+    TREATED = "treated"
+    CONTROL = "control"
+
+
+class CopyLabel(StrEnum):
+    """What is wrong with a text of our own (`copy.labels`)."""
+
+    ABSOLUTE_CLAIM = "absolute_claim"
+    FALSE_PROMISE = "false_promise"
+    MEDICAL_CLAIM = "medical_claim"
+    FALSE_SCARCITY = "false_scarcity"
+    PYRAMID_COMMISSION = "pyramid_commission"
+    PRIVACY = "privacy"
+    UNSUPPORTED_FACT = "unsupported_fact"
+    REWARD_FOR_PRAISE = "reward_for_praise"
+
+
+class RefusalLabel(StrEnum):
+    """Why a part of a campaign's brief was left out (`refusals[].label`)."""
+
+    ABSOLUTE_CLAIM = "absolute_claim"
+    FALSE_PROMISE = "false_promise"
+    MEDICAL_CLAIM = "medical_claim"
+    FALSE_SCARCITY = "false_scarcity"
+    PYRAMID_COMMISSION = "pyramid_commission"
+    PRIVACY = "privacy"
+    UNSUPPORTED_FACT = "unsupported_fact"
+    REWARD_FOR_PRAISE = "reward_for_praise"
+    BREASTMILK_SUBSTITUTE = "breastmilk_substitute"
+    MINORS = "minors"
+    OPT_OUT = "opt_out"
+    QUIET_HOURS = "quiet_hours"
+    FREQUENCY_CAP = "frequency_cap"
+    CHANNEL_LIMIT = "channel_limit"
+    FAKE_TRADE = "fake_trade"
+
+
+class ExclusionReason(StrEnum):
+    """Why a member of a segment gets no message, in the order in which it is looked at."""
+
+    EXITED = "exited"
+    OPT_OUT = "opt_out"
+    NO_IDENTITY = "no_identity"
+    FREQUENCY_CAP = "frequency_cap"
+    CHANNEL_LIMIT = "channel_limit"

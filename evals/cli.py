@@ -174,6 +174,44 @@ def risk(data: Path, map_file: Path | None) -> "Report":
     return it.run(data, map_file, _progress)
 
 
+@main.command()
+@click.option("--data", type=_FILE, required=True)
+@_kb
+@click.option("--part", help="Only the dialogues whose field `part` says this, such as dev.")
+@suite
+def dialogues(data: Path, kb: Path | None, part: str | None) -> "Report":
+    """Replayed conversations: are drafts made once, kept while nobody answered, and gone when somebody did?"""
+    from core import log
+    from evals import dialogues as it
+
+    # The flows log; standard output belongs to the figures.
+    log.configure("warning", "text")
+    return it.run(data, kb, part, _progress)
+
+
+@main.command()
+@click.option("--data", type=_FILE, required=True)
+@click.option("--names", type=_FILE, help="JSON object of the names that stand in the database.")
+@suite
+def campaigns(data: Path, names: Path | None) -> "Report":
+    """Are briefs understood, and is what they may not ask for refused, and nothing else?"""
+    from evals import campaigns as it
+
+    return it.run(data, names, _progress)
+
+
+@main.command()
+@click.option("--data", type=_FILE, required=True)
+@click.option("--today", type=_Day(), help="For rows that don't say on which day they were asked.")
+@click.option("--names", type=_FILE, help="JSON object of the names that stand in the database.")
+@suite
+def questions(data: Path, today: date | None, names: Path | None) -> "Report":
+    """Are managers' questions understood in all their parts, and the others refused?"""
+    from evals import questions as it
+
+    return it.run(data, today, names, _progress)
+
+
 @main.group()
 def fit() -> None:
     """Fit an artefact, and write it with its model card."""

@@ -82,6 +82,11 @@ def knowledge(path: Path | None, embedder: Embedder, progress: Progress) -> Know
     return Knowledge(found, passages, embedder, progress)
 
 
+def file_entries(path: Path) -> list[Entry]:
+    """The entries of a knowledge file, one for every chunk of a document. Raises `BadFile`."""
+    return [entry for row in read(path) for entry, _ in _of_row(row)]
+
+
 def demo_entries() -> list[Entry]:
     """What the demo lays down."""
     rows: list[EntryIn] = []

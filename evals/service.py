@@ -9,14 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 
 START_SECONDS: Final = 90.0
-COMMAND: Final = (str(Path(sys.executable).with_name("qunzhu")), "serve")
+PROGRAM: Final = str(Path(sys.executable).with_name("qunzhu"))
+SERVE: Final = ("serve",)
 _POLL: Final = 0.05
 
 
@@ -33,7 +34,8 @@ def free_port() -> int:
 
 
 class Service:
-    """`start`, `kill` and `start` again, on one data folder and port. Its log goes to `service.log` in the folder."""
+    """`start`, `kill` and `start` again, on one data folder and port. Its log goes to `service.log` in the folder.
+    `arguments` may make it another process that answers `/readyz` (a worker with `--port`)."""
 
     def __init__(
         self,
@@ -42,10 +44,12 @@ class Service:
         database_url: str | None = None,
         port: int | None = None,
         environ: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = SERVE,
     ) -> None:
         self.data_dir = data_dir
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._command = (PROGRAM, *arguments)
         self._log = data_dir / "service.log"
         self._environ = self._own_environment(database_url) | dict(environ or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,7 +74,9 @@ class Service:
         """Start the process without waiting for it."""
         with self._log.open("ab") as log:
             # A session of its own, so that a terminal's Ctrl-C is ours to handle.
-            self._process = subprocess.Popen(COMMAND, env=self._environ, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                self._command, env=self._environ, stdout=log, stderr=log, start_new_session=True
+            )
 
     def start(self) -> float:
         """Start and wait until `/readyz` says 200; the seconds that took. Raises `NotReady`."""

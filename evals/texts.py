@@ -29,5 +29,11 @@ def gate_questions() -> list[str]:
     return [json.loads(line)["text"] for line in lines if line]
 
 
+def cases(name: str) -> list[dict[str, Any]]:
+    """The labelled rows of one of our own case files."""
+    lines = files("evals.cases").joinpath(f"{name}.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines if line]
+
+
 def _people() -> Any:
     return yaml.safe_load(files("knowledge.demo").joinpath("people.yaml").read_text("utf-8"))

@@ -7,6 +7,7 @@ any state.
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -32,6 +33,8 @@ LOCK_NAME: Final = "index.lock"
 BATCH: Final = 5_000  # chroma refuses more than 5,461 rows at once
 HTTP_SECONDS: Final = 20.0
 CONNECT_SECONDS: Final = 5.0
+REST_SECONDS: Final = 2.0
+"""After a server has failed it isn't asked for so long: a batch of questions waits for one time limit, not for each."""
 
 Answer = TypeVar("Answer")
 
@@ -60,6 +63,12 @@ class IndexUnreachable(IndexFailure):
     word = "index_unreachable"
 
 
+class IndexIncomplete(IndexFailure):
+    """It answers, but has lost passages: they are put in again by the next refresh."""
+
+    word = "index_incomplete"
+
+
 class VectorIndex:
     """One collection of passages' vectors. Safe from threads; one owner process for a folder."""
 
@@ -78,6 +87,7 @@ class VectorIndex:
         self._lock = _owned(path) if path is not None else None
         self._client: ClientAPI | None = None
         self._changing = threading.RLock()
+        self._failed: tuple[IndexFailure, float] | None = None
         try:
             with self._translated(Exception):
                 self._client = _server_client(url) if url is not None else _folder_client(self._place)
@@ -171,6 +181,7 @@ class VectorIndex:
         from chromadb.errors import NotFoundError
 
         self._live()
+        self._rested()
         with self._translated():
             try:
                 return action(self._collection)
@@ -178,6 +189,12 @@ class VectorIndex:
                 with self._changing:
                     self._collection = self._opened()
                 return action(self._collection)
+
+    def _rested(self) -> None:
+        """Raises the last failure again while the server is left alone."""
+        failed = self._failed
+        if failed is not None and time.monotonic() - failed[1] < REST_SECONDS:
+            raise IndexUnreachable(str(failed[0]))
 
     def _live(self) -> "ClientAPI":
         client = self._client
@@ -211,9 +228,14 @@ class VectorIndex:
             raise
 
     def _failure(self, error: BaseException) -> IndexFailure:
+        from chromadb.errors import ChromaError
+
         cause = f"{self._place}，{type(error).__name__}: {error}"
         if self._remote:
-            return IndexUnreachable(f"Chroma 服务没有正常应答（{cause}）。请确认它在运行，然后再试")
+            failure = IndexUnreachable(f"Chroma 服务没有正常应答（{cause}）。请确认它在运行，然后再试")
+            if not isinstance(error, ChromaError):  # it did answer
+                self._failed = failure, time.monotonic()
+            return failure
         return IndexBroken(
             f"向量索引损坏或打不开（{cause}）。知识库本身没有受影响：请先看磁盘空间和目录权限，"
             "再停止服务并运行 qunzhu reindex 重建索引"

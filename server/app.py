@@ -17,9 +17,10 @@ from core.crypto import new_token
 from server import metrics, problems, reference
 from server.console import routes as console
 from server.notices import Notices
-from server.routes import admin, deliveries, drafts, events, health, knowledge, messages
+from server.routes import admin, campaigns, deliveries, drafts, events, health, knowledge, messages, questions
 from server.state import State
 from server.traffic import Traffic
+from server.wake import listening
 from server.worker import Worker
 
 MOST_BODY: Final = 256 * 1024
@@ -30,7 +31,7 @@ _HEADERS: Final = {
     "x-frame-options": "DENY",
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
 }
-_ROUTES: Final = (health, messages, events, drafts, deliveries, knowledge, admin)
+_ROUTES: Final = (health, messages, events, drafts, deliveries, campaigns, knowledge, questions, admin)
 
 
 def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:
@@ -42,7 +43,8 @@ def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:
         worker = _start_worker(state)
         warming = threading.Thread(target=services.knowledge.warm, name="warming", daemon=True)
         warming.start()
-        yield
+        with listening(services, worker=worker, notices=state.notices):
+            yield
         if worker is not None:
             worker.stop()
 

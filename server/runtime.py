@@ -2,6 +2,7 @@
 so that `qunzhu --help` stays quick."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from agent.flows import access
 from agent.services import Services
@@ -17,6 +18,9 @@ from knowledge.embeddings import EmbeddedEncoder, Embedder, RemoteEncoder
 from knowledge.index import VectorIndex
 from store import migrate
 from store.session import Database
+
+if TYPE_CHECKING:
+    from agent.model import Model
 
 _log = log.get(__name__)
 
@@ -50,7 +54,7 @@ def open_services(
         database.close()
         raise
     knowledge = KnowledgeBase(database, index, MicroBatcher(encoder), gate.shipped())
-    services = Services(env, clock, database.keyring, database, knowledge)
+    services = Services(env, clock, database.keyring, database, knowledge, _model(env, database, clock))
     try:
         access.bootstrap(services)
         warm()
@@ -75,6 +79,18 @@ def _encoder(env: Environment) -> Embedder:
     )
 
 
+def _model(env: Environment, database: Database, clock: Clock) -> "Model | None":
+    """The door to the language model; None in the embedded engine, which never imports LangChain's OpenAI part."""
+    if not env.uses_model:
+        return None
+    from agent.model import Model
+
+    return Model(env, database, clock)
+
+
 def close_services(services: Services) -> None:
     services.knowledge.close()
+    # A scripted model has nothing to close.
+    if callable(close := getattr(services.model, "close", None)):
+        close()
     services.database.close()

@@ -20,6 +20,7 @@ from core.vocabulary import (
     MessageStage,
     NoDraftReason,
     Requires,
+    SenderRole,
 )
 from store import drafts, messages
 from store.deliveries import DeliveryRow
@@ -142,8 +143,20 @@ def message_view(db: ReadSession, services: Services, row: MessageRow) -> Messag
         risk=RiskVerdict.model_validate(row.risk),
         triage=Triage.model_validate(row.triage) if row.triage else None,
         draft=shown,
-        no_draft=NoDraft(reason=NoDraftReason(row.no_draft)) if row.no_draft else None,
+        no_draft=_no_draft(db, services, row),
     )
+
+
+def _no_draft(db: ReadSession, services: Services, row: MessageRow) -> NoDraft | None:
+    """Why there is none; while its sender may still be writing, `burst_not_finished`."""
+    if row.no_draft:
+        return NoDraft(reason=NoDraftReason(row.no_draft))
+    if row.stage != MessageStage.RECEIVED or row.sender_role != SenderRole.MEMBER:
+        return None
+    head = messages.get(db, row.burst_id) if row.burst_id else None
+    if head is None or head.attempts or head.due_at is None or head.due_at <= services.clock.now():
+        return None
+    return NoDraft(reason=NoDraftReason.BURST_NOT_FINISHED)
 
 
 def delivery_state_view(db: ReadSession, services: Services, row: DeliveryRow) -> DeliveryStateView:

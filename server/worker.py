@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
-from agent.flows import access, deliveries, inbox, intake
+from agent.flows import access, campaigns, deliveries, inbox, intake, stuck
 from agent.services import Services
 from core import log, tunables
+from core.errors import Unavailable, Unusable
 from server import metrics
 from server.channels.webhook import WebhookSender
-from store import due, settings
+from store import due, notify, settings
 from store.deliveries import DeliveryRow
-from store.due import Claim, DueBase
+from store.due import Claim, DueBase, Which
 from store.messages import MessageRow
 
 _log = log.get(__name__)
@@ -26,7 +27,10 @@ SWEEP_SECONDS: Final = 30.0
 _MESSAGES: Final = 16
 _DELIVERIES: Final = 1
 _PAUSE_AFTER_ERROR: Final = 2.0
+_LONGEST_PAUSE: Final = 10.0
+_OUTBOXES: Final = 4
 _STOP_SECONDS: Final = 6.0
+_MARGIN: Final = 15.0
 
 
 class Worker:
@@ -40,9 +44,11 @@ class Worker:
         self._stopping = threading.Event()
         self._bells: dict[type[DueBase], list[threading.Event]] = {MessageRow: [], DeliveryRow: []}
         self._sender = WebhookSender()
-        # Two for deliveries, so that an endpoint that hangs does not hold up the others.
+        # Several for deliveries, so that endpoints that hang do not hold up the others; they wait, they don't compute.
         inboxes = [self._thread(MessageRow, self._messages, f"worker-messages-{n}") for n in range(threads)]
-        outboxes = [self._thread(DeliveryRow, self._deliveries, f"worker-deliveries-{n}") for n in range(2)]
+        waiting = services.env.worker_model_threads if services.model is not None else 0
+        inboxes += [self._thread(MessageRow, self._model_messages, f"worker-model-{n}") for n in range(waiting)]
+        outboxes = [self._thread(DeliveryRow, self._deliveries, f"worker-deliveries-{n}") for n in range(_OUTBOXES)]
         self._threads = [*inboxes, *outboxes]
         self._threads.append(threading.Thread(target=self._sweep, name="worker-sweep", daemon=True))
 
@@ -57,13 +63,22 @@ class Worker:
 
     def message_due(self) -> None:
         """A message became due just now."""
-        for bell in self._bells[MessageRow]:
-            bell.set()
+        self.due(MessageRow.__tablename__)
 
     def delivery_due(self) -> None:
         """A delivery became due just now."""
-        for bell in self._bells[DeliveryRow]:
-            bell.set()
+        self.due(DeliveryRow.__tablename__)
+
+    def due(self, name: str) -> None:
+        """Rows of the table of this name became due just now, here or in another process."""
+        for table, bells in self._bells.items():
+            if table.__tablename__ == name:
+                for bell in bells:
+                    bell.set()
+
+    def is_alive(self) -> bool:
+        """Whether all its threads run."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
         """Finish what is in hand, then end; what is claimed and not begun is taken over when its lease runs out."""
@@ -76,37 +91,65 @@ class Worker:
         self._sender.close()
 
     def _run(self, job: Callable[[], bool], bell: threading.Event) -> None:
+        pause = _PAUSE_AFTER_ERROR
         while not self._stopping.is_set():
             bell.clear()
             try:
                 busy = job()
-            except Exception:
-                _log.exception("worker_failed")
-                self._stopping.wait(_PAUSE_AFTER_ERROR)
+            except Exception as error:
+                _tell(error, pause)
+                self._stopping.wait(pause)
+                pause = min(pause * 2, max(_LONGEST_PAUSE, _PAUSE_AFTER_ERROR))
                 continue
+            pause = _PAUSE_AFTER_ERROR
             if busy:
                 # While work keeps coming, let a batch gather: what a batch costs is shared by all in it.
                 self._stopping.wait(GATHER_SECONDS)
             else:
                 bell.wait(POLL_SECONDS)
 
-    def _claim(self, table: type[DueBase], most: int) -> list[Claim]:
+    def _claim(
+        self, table: type[DueBase], most: int, *, which: Which | None = None, least: timedelta = timedelta(0)
+    ) -> list[Claim]:
+        """Rows of one queue with a lease of at least `least`; in order within a lane, but for what waits for the
+        model, where an answer may take long."""
         with self._services.database.read() as db:
-            moment = due.next_due(db, table)
+            moment = due.next_due(db, table, which)
             if moment is None or moment > self._services.clock.now():
                 return []
-            lease = timedelta(seconds=settings.value(db, tunables.LEASE_SECONDS))
+            lease = max(timedelta(seconds=settings.value(db, tunables.LEASE_SECONDS)), least)
+        worker, in_order = f"{self._name}:{threading.get_ident()}", which is not inbox.MODEL_QUEUE
         with self._services.database.write() as db:
-            claims = due.claim(db, table, worker=f"{self._name}:{threading.get_ident()}", lease=lease, most=most)
+            claims = due.claim(db, table, worker=worker, lease=lease, most=most, which=which, in_order=in_order)
         metrics.claimed(table.__tablename__, claims)
         return claims
 
     def _messages(self) -> bool:
-        claims = self._claim(MessageRow, _MESSAGES)
+        claims = self._claim(MessageRow, _MESSAGES, which=inbox.OWN_QUEUE)
+        return self._handle(claims, with_model=False)
+
+    def _model_messages(self) -> bool:
+        """One at a time: others do the rest meanwhile. The lease outlasts two calls, the most that one takes."""
+        lease = timedelta(seconds=2 * self._services.env.llm_timeout + _MARGIN)
+        claims = self._claim(MessageRow, 1, which=inbox.MODEL_QUEUE, least=lease)
+        return self._handle(claims, with_model=True)
+
+    def _handle(self, claims: list[Claim], *, with_model: bool) -> bool:
         if claims:
-            self._services.knowledge.refresh()
-            self._done(inbox.handle(self._services, claims))
+            self._refresh()
+            finished = inbox.handle(self._services, claims, with_model=with_model)
+            self._done(finished)
+            notify.announce(self._services.database, finished)
+            # What was handed on or taken back waits for other threads.
+            self.message_due()
         return bool(claims)
+
+    def _refresh(self) -> None:
+        """Newer knowledge, if it can be had: with the index away, messages that need none of it still get done."""
+        try:
+            self._services.knowledge.refresh()
+        except Unusable as error:
+            _log.warning("knowledge_not_refreshed", code=error.code)
 
     def _deliveries(self) -> bool:
         claims = self._claim(DeliveryRow, _DELIVERIES)
@@ -115,10 +158,22 @@ class Worker:
         return bool(claims)
 
     def _sweep(self) -> None:
+        sweeps = (deliveries.sweep, campaigns.sweep, access.sweep, intake.sweep, inbox.sweep, stuck.sweep, _mend)
         while not self._stopping.wait(SWEEP_SECONDS):
-            try:
-                deliveries.sweep(self._services)
-                access.sweep(self._services)
-                intake.sweep(self._services)
-            except Exception:
-                _log.exception("sweep_failed")
+            for sweep in sweeps:
+                try:
+                    sweep(self._services)
+                except Exception as error:
+                    _tell(error, SWEEP_SECONDS)
+
+
+def _mend(services: Services) -> None:
+    services.knowledge.mend()
+
+
+def _tell(error: Exception, pause: float) -> None:
+    """A trace for what we did not expect, a line for something that is away."""
+    if isinstance(error, Unavailable):
+        _log.warning("worker_waits", code=error.code, again_in_seconds=pause)
+    else:
+        _log.error("worker_failed", again_in_seconds=pause, exc_info=error)

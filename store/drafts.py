@@ -3,7 +3,7 @@
 A decision is a compare-and-set on one row (`decide`); the loser of a race sees the state that won.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.vocabulary import OPEN_DRAFT_STATUSES
-from store.base import Base, Id
+from store.base import Base, Id, insert_new
 from store.session import ReadSession, WriteSession
 
 
@@ -24,6 +24,7 @@ class DraftRow(Base):
     __table_args__ = (
         Index("ix_drafts_open", "status", "community_id", "created_at"),
         Index("ix_drafts_lane", "lane", "status"),
+        Index("ix_drafts_member", "member_id", "status"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -55,7 +56,9 @@ class DraftRow(Base):
 
 
 class DraftMessageRow(Base):
-    """Which messages a draft answers. One message has at most one draft of a kind that answers it."""
+    """Which messages a draft answers. One message has at most one draft of a kind that answers it. `revision` counts
+    the revisions of all messages of the burst, so that thinking about a burst again, since one of its messages was
+    edited, makes a new row for each."""
 
     __tablename__ = "draft_messages"
     __table_args__ = (UniqueConstraint("message_id", "kind", "revision"),)
@@ -194,9 +197,58 @@ def reopen(db: WriteSession, draft_id: str, *, version: int, statuses: Sequence[
     return db.execute(moved.execution_options(synchronize_session=False)).first() is not None
 
 
-def expire_of_message(db: WriteSession, message_id: str, reason: str) -> list[str]:
+def open_in_lane(
+    db: ReadSession, lane: str, *, since: datetime, member_id: str | None = None, limit: int = 30
+) -> list[DraftRow]:
+    """The newest open drafts of a conversation made after `since`, of one member or of all, oldest first."""
+    query = sa.select(DraftRow).where(
+        DraftRow.lane == lane, DraftRow.status.in_(OPEN_DRAFT_STATUSES), DraftRow.created_at > since
+    )
+    if member_id is not None:
+        query = query.where(DraftRow.member_id == member_id)
+    return list(db.execute(query.order_by(DraftRow.id.desc()).limit(limit)).scalars())[::-1]
+
+
+def members_with_open(db: ReadSession, member_ids: Collection[str]) -> set[str]:
+    """Those of these members who have an open draft anywhere."""
+    if not member_ids:
+        return set()
+    query = sa.select(DraftRow.member_id).distinct()
+    query = query.where(DraftRow.member_id.in_(member_ids), DraftRow.status.in_(OPEN_DRAFT_STATUSES))
+    return {str(found) for found in db.execute(query).scalars()}
+
+
+def expire(db: WriteSession, draft_id: str, reason: str, by: str) -> bool:
+    """Expire an open draft; False where it was decided meanwhile."""
+    change = sa.update(DraftRow).where(DraftRow.id == draft_id, DraftRow.status.in_(OPEN_DRAFT_STATUSES))
+    values = {"status": "expired", "expired": {"reason": reason}, "version": DraftRow.version + 1}
+    moved = db.execute(change.values(values).returning(DraftRow.version, DraftRow.text)).first()
+    if moved is None:
+        return False
+    kept = DraftVersionRow(draft_id=draft_id, version=moved[0], status="expired", text=moved[1], by=by, at=db.now)
+    db.add(kept)
+    return True
+
+
+def overdue(db: ReadSession, before: datetime, limit: int = 200) -> list[DraftRow]:
+    """Open drafts made before that moment, oldest first."""
+    query = sa.select(DraftRow).where(DraftRow.status.in_(OPEN_DRAFT_STATUSES), DraftRow.created_at < before)
+    return list(db.execute(query.order_by(DraftRow.created_at).limit(limit)).scalars())
+
+
+def attach(db: WriteSession, draft_id: str, rows: Sequence[tuple[str, str, int]]) -> None:
+    """Have a draft answer more messages: (message id, kind, revision) each."""
+    first = db.execute(
+        sa.select(sa.func.coalesce(sa.func.max(DraftMessageRow.position), -1)).where(
+            DraftMessageRow.draft_id == draft_id
+        )
+    ).scalar_one()
+    for number, (message_id, kind, revision) in enumerate(rows, first + 1):
+        values = {"draft_id": draft_id, "message_id": message_id, "kind": kind, "revision": revision}
+        insert_new(db, DraftMessageRow, values | {"position": number})
+
+
+def expire_of_message(db: WriteSession, message_id: str, reason: str, by: str) -> list[str]:
     """Expire the open drafts that answer this message; their ids."""
     answering = sa.select(DraftMessageRow.draft_id).where(DraftMessageRow.message_id == message_id)
-    change = sa.update(DraftRow).where(DraftRow.id.in_(answering), DraftRow.status.in_(OPEN_DRAFT_STATUSES))
-    moved = change.values(status="expired", expired={"reason": reason}, version=DraftRow.version + 1)
-    return list(db.execute(moved.returning(DraftRow.id).execution_options(synchronize_session=False)).scalars())
+    return [draft_id for draft_id in db.execute(answering).scalars().all() if expire(db, draft_id, reason, by)]

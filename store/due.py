@@ -9,7 +9,7 @@ Claims of one table are taken one after another (SQLite's write lock; an advisor
 few milliseconds, and it keeps "in order within a lane" true when several workers claim at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -55,33 +55,58 @@ class Claim(NamedTuple):
     taken_over: bool
 
 
-def claim(db: WriteSession, table: type[DueBase], *, worker: str, lease: timedelta, most: int) -> list[Claim]:
-    """Take up to `most` rows that are due and unleased, oldest first; a lane in which another row is leased waits."""
+Which = Callable[[type[DueBase]], ColumnElement[bool]]
+"""A condition on the rows of a table (or an alias of it) that makes them a queue of their own."""
+
+
+def claim(
+    db: WriteSession,
+    table: type[DueBase],
+    *,
+    worker: str,
+    lease: timedelta,
+    most: int,
+    which: Which | None = None,
+    in_order: bool = True,
+) -> list[Claim]:
+    """Take up to `most` rows that are due and unleased, oldest first. `which` makes a queue of some rows; `in_order`
+    lets a lane wait in which another row of that queue is leased."""
     _queue_up(db, table)
-    other = aliased(table)
-    lane_busy = (
-        sa.select(sa.literal(1))
-        .where(other.lane == table.lane, other.lease_until > db.now, other.due_at.is_not(None))
-        .exists()
-    )
-    query = (
-        sa.select(table.id, table.fence, table.attempts, table.lease_until)
-        .where(table.due_at <= db.now, _free(table, db.now), ~lane_busy)
-        .order_by(table.due_at, table.id)
-        .limit(most)
-    )
-    rows = db.execute(query).all()
+    rows = db.execute(_claimable(table, db.now, which, in_order=in_order).limit(most)).all()
     if not rows:
         return []
-    change = sa.update(table).where(table.id.in_([row.id for row in rows]))
+    # Asked again: a worker that was late may have finished one since it was read (PostgreSQL sees that only here).
+    still_due = (table.due_at <= db.now, _free(table, db.now))
+    change = sa.update(table).where(table.id.in_([row.id for row in rows]), *still_due)
     values = {
         "lease_until": db.now + lease,
         "fence": table.fence + 1,
         "attempts": table.attempts + 1,
         "worker": worker,
     }
-    db.execute(change.values(values).execution_options(synchronize_session=False))
-    return [Claim(row.id, row.fence + 1, row.attempts + 1, row.lease_until is not None) for row in rows]
+    taken = change.values(values).returning(table.id, table.fence, table.attempts)
+    found = {row.id: row for row in db.execute(taken.execution_options(synchronize_session=False))}
+    return [
+        Claim(row.id, found[row.id].fence, found[row.id].attempts, row.lease_until is not None)
+        for row in rows
+        if row.id in found
+    ]
+
+
+def _claimable(
+    table: type[DueBase], now: datetime, which: Which | None, *, in_order: bool
+) -> sa.Select[*tuple[Any, ...]]:
+    query = sa.select(table.id, table.fence, table.attempts, table.lease_until)
+    query = query.where(table.due_at <= now, _free(table, now)).order_by(table.due_at, table.id)
+    if which is not None:
+        query = query.where(which(table))
+    if not in_order:
+        return query
+    other = aliased(table)
+    leased = sa.and_(other.lane == table.lane, other.lease_until > now, other.due_at.is_not(None))
+    if which is not None:
+        leased = sa.and_(leased, which(other))
+    return query.where(~sa.select(sa.literal(1)).where(leased).exists())
 
 
 def _free(table: type[DueBase], now: datetime) -> ColumnElement[bool]:
@@ -101,7 +126,8 @@ def finish(db: WriteSession, table: type[DueBase], claimed: Claim, **values: Any
 
 def held(db: WriteSession, table: type[DueBase], claims: Sequence[Claim]) -> list[Claim]:
     """Those of `claims` that are still ours, their rows locked until the transaction ends."""
-    query = sa.select(table.id, table.fence).where(table.id.in_([claim.id for claim in claims])).with_for_update()
+    query = sa.select(table.id, table.fence).where(table.id.in_([claim.id for claim in claims]))
+    query = query.where(table.due_at.is_not(None)).with_for_update()
     fences = {row.id: row.fence for row in db.execute(query)}
     return [claim for claim in claims if fences.get(claim.id) == claim.fence]
 
@@ -134,7 +160,9 @@ def retry(db: WriteSession, table: type[DueBase], claimed: Claim, *, error: str,
 
 
 def _settle(db: WriteSession, table: type[DueBase], claimed: Claim, values: dict[str, Any]) -> bool:
-    change = sa.update(table).where(table.id == claimed.id, table.fence == claimed.fence)
+    # What is finished stays so, whatever a claim still says.
+    mine = (table.id == claimed.id, table.fence == claimed.fence, table.due_at.is_not(None))
+    change = sa.update(table).where(*mine)
     released = {"lease_until": None, "worker": None} | values
     result = db.execute(change.values(released).execution_options(synchronize_session=False))
     return isinstance(result, CursorResult) and result.rowcount == 1
@@ -148,10 +176,12 @@ def renew(db: WriteSession, table: type[DueBase], claimed: Claim, lease: timedel
     return isinstance(result, CursorResult) and result.rowcount == 1
 
 
-def release(db: WriteSession, table: type[DueBase], claims: Sequence[Claim]) -> None:
-    """Give back what a stopping worker has not begun, as if it had never been claimed."""
+def release(
+    db: WriteSession, table: type[DueBase], claims: Sequence[Claim], *, wait: timedelta = timedelta(0), **values: Any
+) -> None:
+    """Give back what can't be worked on now, as if it had never been claimed; due again after `wait`."""
     for claimed in claims:
-        _settle(db, table, claimed, {"attempts": claimed.attempts - 1})
+        _settle(db, table, claimed, {"attempts": claimed.attempts - 1, "due_at": db.now + wait} | values)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -181,9 +211,10 @@ def backlog(db: ReadSession, table: type[DueBase], now: datetime) -> Backlog:
     return Backlog(due, held, dead, (now - oldest).total_seconds() if oldest else 0.0)
 
 
-def next_due(db: ReadSession, table: type[DueBase]) -> datetime | None:
+def next_due(db: ReadSession, table: type[DueBase], which: Which | None = None) -> datetime | None:
     """When the next row falls due, so that an idle worker sleeps no longer than that."""
-    return db.execute(sa.select(sa.func.min(table.due_at))).scalar_one_or_none()
+    query = sa.select(sa.func.min(table.due_at))
+    return db.execute(query if which is None else query.where(which(table))).scalar_one_or_none()
 
 
 def index_of(table: str) -> tuple[sa.Index, ...]:
@@ -193,3 +224,30 @@ def index_of(table: str) -> tuple[sa.Index, ...]:
         sa.Index(f"ix_{table}_due", "due_at", "id", postgresql_where=is_due, sqlite_where=is_due),
         sa.Index(f"ix_{table}_lane", "lane", "lease_until", postgresql_where=is_due, sqlite_where=is_due),
     )
+
+
+def unstick(db: WriteSession, table: type[DueBase], horizon: timedelta, *, retries_only: bool) -> int:
+    """After a clock was set back, leases and retries lie further ahead than anything that is ever written: take them as
+    over; how many. `retries_only` leaves alone what was never tried, since it may rightly be planned for later."""
+    late = db.now + horizon
+    free = sa.update(table).where(table.due_at.is_not(None), table.lease_until > late).values(lease_until=None)
+    again = sa.update(table).where(table.due_at > late, table.lease_until.is_(None)).values(due_at=db.now)
+    if retries_only:
+        again = again.where(table.attempts > 0)
+    found = [db.execute(change.execution_options(synchronize_session=False)) for change in (free, again)]
+    return sum(result.rowcount for result in found if isinstance(result, CursorResult))
+
+
+def dead(db: ReadSession, table: type[DueBase], limit: int) -> list[Any]:
+    """Rows that ran out of tries, oldest first."""
+    query = sa.select(table).where(table.dead_at.is_not(None)).order_by(table.dead_at, table.id).limit(limit)
+    return list(db.execute(query).scalars())
+
+
+def revive(db: WriteSession, table: type[DueBase], row_id: str, **values: Any) -> bool:
+    """Start a row anew that ran out of tries; False where it did not (any more)."""
+    fresh = {"due_at": db.now, "dead_at": None, "attempts": 0, "last_error": None} | values
+    change = sa.update(table).where(table.id == row_id, table.dead_at.is_not(None)).values(fresh)
+    result = db.execute(change.execution_options(synchronize_session=False))
+    db.ring(table.__tablename__)
+    return isinstance(result, CursorResult) and result.rowcount == 1

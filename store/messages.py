@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import Boolean, ColumnElement, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.base import Base, Hash, Id
@@ -15,13 +15,19 @@ from store.session import ReadSession, WriteSession
 
 
 class MessageRow(DueBase):
-    """`lane` is the conversation: messages of one are thought about in order."""
+    """`lane` is the conversation: messages of one are thought about in order.
+
+    A burst (连发) is what one member says in quick succession and is thought about as one: only its first message is
+    due, the others carry its id in `burst_id`. `wants_model` marks a burst whose embedded thought left something for a
+    language model; other threads take those, so that a slow model holds nobody else up.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
         UniqueConstraint("channel", "community_id", "external_id"),
         Index("ix_messages_conversation", "lane", "sent_at"),
         Index("ix_messages_sender", "member_id", "sent_at"),
+        Index("ix_messages_burst_id", "burst_id"),
         *index_of("messages"),
     )
 
@@ -46,6 +52,8 @@ class MessageRow(DueBase):
     sent_at: Mapped[datetime]
     received_at: Mapped[datetime]
     stage: Mapped[str] = mapped_column(String(16))
+    burst_id: Mapped[str | None] = mapped_column(Id)
+    wants_model: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sa.false())
     risk: Mapped[dict[str, Any]]
     triage: Mapped[dict[str, Any] | None]
     no_draft: Mapped[str | None] = mapped_column(String(32))
@@ -67,6 +75,21 @@ class MessageRevisionRow(Base):
     attachments: Mapped[list[Any]] = mapped_column(default=list)
     risk: Mapped[dict[str, Any]]
     received_at: Mapped[datetime]
+
+
+def waits_for_model(table: type[DueBase]) -> ColumnElement[bool]:
+    """The queue (for `due.claim`) of messages that wait for the language model."""
+    return _wants_model(table)
+
+
+def waits_for_nobody(table: type[DueBase]) -> ColumnElement[bool]:
+    """The queue of all other messages."""
+    return ~_wants_model(table)
+
+
+def _wants_model(table: type[DueBase]) -> ColumnElement[bool]:
+    column: ColumnElement[bool] = table.wants_model  # type: ignore[attr-defined]  # an alias of MessageRow
+    return column
 
 
 def get(db: ReadSession, message_id: str) -> MessageRow | None:
@@ -98,6 +121,90 @@ def many(db: ReadSession, message_ids: Sequence[str]) -> list[MessageRow]:
     rows = db.execute(sa.select(MessageRow).where(MessageRow.id.in_(message_ids))).scalars()
     found = {row.id: row for row in rows}
     return [found[message_id] for message_id in message_ids if message_id in found]
+
+
+def open_burst(db: WriteSession, lane: str, member_id: str) -> MessageRow | None:
+    """The first message of the member's burst in this conversation that no worker has taken yet, locked; None where
+    there is none."""
+    query = (
+        sa.select(MessageRow)
+        .where(
+            MessageRow.member_id == member_id,
+            MessageRow.lane == lane,
+            MessageRow.due_at > db.now,
+            MessageRow.burst_id == MessageRow.id,
+            MessageRow.attempts == 0,
+        )
+        .order_by(MessageRow.id.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    return db.execute(query).scalars().first()
+
+
+def bursts(db: ReadSession, heads: Sequence[MessageRow]) -> dict[str, list[MessageRow]]:
+    """All messages of each burst in the order in which they were said, by the id of its first one."""
+    found = {head.id: [head] for head in heads}
+    query = sa.select(MessageRow).where(MessageRow.burst_id.in_(found), MessageRow.burst_id != MessageRow.id)
+    for row in db.execute(query).scalars():
+        found[str(row.burst_id)].append(row)
+    return {head: sorted(rows, key=lambda row: (row.sent_at, row.id)) for head, rows in found.items()}
+
+
+def settle_burst(db: WriteSession, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Write what came of the messages that follow the first one of a burst."""
+    for message_id, values in rows:
+        change = sa.update(MessageRow).where(MessageRow.id == message_id).values(values)
+        db.execute(change.execution_options(synchronize_session=False))
+
+
+def reopen_burst(db: WriteSession, head_id: str, due_at: datetime) -> None:
+    """Have a burst thought about again, as if it had just ended; a worker that is at it loses its claim."""
+    again = {"stage": "received", "triage": None, "no_draft": None, "done_at": None}
+    every = sa.update(MessageRow).where(sa.or_(MessageRow.id == head_id, MessageRow.burst_id == head_id))
+    db.execute(every.values(again).execution_options(synchronize_session=False))
+    released = {
+        "due_at": due_at,
+        "fence": MessageRow.fence + 1,
+        "lease_until": None,
+        "attempts": 0,
+        "dead_at": None,
+        "last_error": None,
+        "wants_model": False,
+    }
+    head = sa.update(MessageRow).where(MessageRow.id == head_id).values(released)
+    db.execute(head.execution_options(synchronize_session=False))
+
+
+def said_since(db: ReadSession, lane: str, since: datetime, member_ids: Sequence[str], limit: int) -> list[MessageRow]:
+    """What staff and these members said in a conversation after `since`, oldest first, the newest `limit` of it."""
+    query = (
+        sa.select(MessageRow)
+        .where(
+            MessageRow.lane == lane,
+            MessageRow.sent_at > since,
+            MessageRow.recalled.is_(False),
+            sa.or_(MessageRow.sender_role == "staff", MessageRow.member_id.in_(member_ids)),
+        )
+        .order_by(MessageRow.sent_at.desc(), MessageRow.id.desc())
+        .limit(limit)
+    )
+    return list(db.execute(query).scalars())[::-1]
+
+
+def heard(db: ReadSession, lane: str, since: datetime, member_id: str | None) -> int:
+    """How many messages staff and this member have said in a conversation from `since` on: another number later
+    means that somebody went on, whatever the clocks of the processes say."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(MessageRow)
+        .where(
+            MessageRow.lane == lane,
+            MessageRow.sent_at >= since,
+            sa.or_(MessageRow.sender_role == "staff", MessageRow.member_id == member_id),
+        )
+    )
+    return db.execute(query).scalar_one()
 
 
 def conversation(db: ReadSession, lane: str, until: datetime, limit: int = 20) -> list[MessageRow]:

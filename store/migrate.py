@@ -47,20 +47,34 @@ def current(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def known() -> set[str]:
+    """All revisions of this code."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def lock(connection: sa.Connection) -> None:
+    """Nobody else migrates until this transaction ends (SQLite's write lock already sees to that)."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def to(connection: sa.Connection, revision: str) -> None:
+    """Run what is missing up to `revision`, within the caller's transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 def upgrade(database: Database) -> bool:
     """Run what is missing, in one transaction; several processes may call it at once. Returns whether anything was
     done. Raises `Unavailable`: `database_newer` where the database is of a later version than this code,
     `database_unavailable`."""
-    config = _config()
     with _reached(), database.engine.execution_options(qunzhu_write=True).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        lock(connection)
         before = MigrationContext.configure(connection).get_current_revision()
         if before == head():
             return False
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if before is not None and before not in known:
+        if before is not None and before not in known():
             raise Unavailable("database_newer", found=before)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        to(connection, "head")
     return True

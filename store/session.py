@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from core.errors import BadInput, Bug, Conflict, ForPeople, Unavailable
 from store import audit
 
 _BUSY_SECONDS = 10
+_SOON = timedelta(milliseconds=50)
+DUE_CHANNEL = "qunzhu_due"
 
 
 class ReadSession(Session):
@@ -35,7 +38,8 @@ class WriteSession(ReadSession):
     """Reads and writes in one transaction, which `Database.write` commits.
 
     `audit` rows are appended at the very end, since the chain's head is the one row that all writers share.
-    `after_commit` runs things that must not happen before the rows can be seen (waking a worker).
+    `after_commit` runs things that must not happen before the rows can be seen (waking a worker). On PostgreSQL the
+    workers of every process are told of the tables in `rung` as part of the commit.
     """
 
     writes = True
@@ -45,6 +49,13 @@ class WriteSession(ReadSession):
         self.now = clock.now()
         self.audited: list[audit.Deed] = []
         self.done: list[Callable[[], None]] = []
+        self.rung: set[str] = set()
+
+    def ring(self, table: str, due_at: datetime | None = None) -> None:
+        """Rows of `table` become due with this transaction, at `due_at` (default: at once). Inserts and changed
+        objects ring by themselves; a bulk UPDATE must say it. What is due later is found by the poll."""
+        if due_at is None or due_at <= self.now + _SOON:
+            self.rung.add(table)
 
     def audit(self, deed: audit.Deed) -> None:
         self.audited.append(deed)
@@ -116,7 +127,15 @@ class Database:
         session.flush()
         if session.audited:
             audit.append(session, session.audited, session.now, self.keyring.audit_key)
+        if session.rung and not self.is_sqlite:
+            _notify(session)
         session.commit()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """A consistent view for walking whole tables, however long that takes; writers go on meanwhile."""
+        with self._reader.connect() as connection:
+            yield connection
 
     def ping(self) -> None:
         """Raises `Unavailable` where the database does not answer."""
@@ -206,6 +225,21 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     write = connection.get_execution_options().get("qunzhu_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _notify(session: WriteSession) -> None:
+    """One notification a table: PostgreSQL hands them out when the transaction commits, and never without it."""
+    for table in sorted(session.rung):
+        session.execute(sa.select(sa.func.pg_notify(DUE_CHANNEL, table)))
+
+
+@event.listens_for(WriteSession, "before_flush")
+def _ring_for_objects(session: Session, *_: object) -> None:
+    assert isinstance(session, WriteSession)
+    for row in (*session.new, *session.dirty):
+        due_at = getattr(row, "due_at", None)
+        if due_at is not None:
+            session.ring(row.__tablename__, due_at)
 
 
 @event.listens_for(ReadSession, "before_flush")

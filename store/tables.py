@@ -2,6 +2,7 @@
 
 from store import (
     audit,
+    campaigns,
     changes,
     communities,
     deliveries,
@@ -12,6 +13,7 @@ from store import (
     knowledge,
     members,
     messages,
+    model_calls,
     settings,
     timers,
     users,
@@ -20,6 +22,7 @@ from store.base import Base
 
 MODULES = (
     audit,
+    campaigns,
     changes,
     communities,
     deliveries,
@@ -30,6 +33,7 @@ MODULES = (
     knowledge,
     members,
     messages,
+    model_calls,
     settings,
     timers,
     users,

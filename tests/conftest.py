@@ -20,6 +20,8 @@ from core.clock import ManualClock
 from core.crypto import Keyring
 from core.settings import Environment
 from core.vocabulary import CommunityType
+from evals.fleet import ChromaServer
+from evals.service import NotReady
 from knowledge import gate
 from knowledge.base import KnowledgeBase
 from knowledge.embeddings import EmbeddedEncoder, Embedder, Vectors
@@ -75,6 +77,18 @@ def postgres_url() -> Iterator[str]:
     connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     connection.close()
     admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Chroma server of this run's own; skips where its command is not installed."""
+    server = ChromaServer(tmp_path_factory.mktemp("chroma"))
+    try:
+        server.start()
+    except NotReady as error:
+        absent("chroma", str(error))
+    yield server.url
+    server.kill()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from agent.flows import access, approvals, inbox, intake
 from agent.flows import knowledge as knowledge_flow
+from agent.flows import settings as settings_flow
 from agent.flows.approvals import Decided, Ruling
 from agent.flows.incoming import IncomingMessage
 from agent.services import Services
@@ -21,8 +22,9 @@ from store import deliveries, drafts, due, messages
 from store.deliveries import DeliveryRow
 from store.drafts import DraftRow, DraftVersionRow
 from store.due import Claim, DueBase
+from store.members import MemberRow, MembershipRow
 from store.messages import MessageRow
-from store.session import Database
+from store.session import Database, WriteSession
 from store.tables import METADATA
 
 T = TypeVar("T")
@@ -114,9 +116,20 @@ class House:
         incoming = self.message(text, message_id, **values)
         return intake.receive(self.services, self.bot, incoming, history=history).message_id
 
-    def work(self) -> list[str]:
-        """Let a worker handle everything that is due; the ids that it finished."""
+    def without_bursts(self) -> None:
+        """Messages are due at once, for tests that leave the work to a worker while the clock stands still."""
+        settings_flow.change(self.services, self.owner, "inbox.burst_seconds", 0)
+
+    def work(self, after: float = 6.0) -> list[str]:
+        """Let the bursts close and a worker handle everything that is due; the ids that it finished."""
+        self.clock.advance(seconds=after)
         return inbox.handle(self.services, claim_all(self.services, MessageRow))
+
+    def work_with_model(self) -> list[str]:
+        """Let whoever waits for the model handle what was handed on; the ids that it finished."""
+        with self.services.database.write() as db:
+            claims = due.claim(db, MessageRow, worker="w", lease=LEASE, most=100, which=inbox.MODEL_QUEUE)
+        return inbox.handle(self.services, claims, with_model=True)
 
     def ask(self, text: str, message_id: str = "m-1", **values: Any) -> DraftRow:
         """Receive one message and have it handled; its draft."""
@@ -211,3 +224,47 @@ def _draft(now: datetime, text: str | None, **values: Any) -> DraftRow:
         "created_at": now,
     }
     return DraftRow(**(plain | values))
+
+
+def stay(
+    db: WriteSession,
+    community_id: str,
+    joined: datetime,
+    left: datetime | None = None,
+    *,
+    member_id: str | None = None,
+    source: str | None = None,
+) -> str:
+    """A membership straight into the store, of a new member where none is named; the member's id."""
+    if member_id is None:
+        member_id = new_id("mem")
+        db.add(MemberRow(id=member_id, profile={}, created_at=joined))
+        db.flush()
+    values = {"community_id": community_id, "joined_at": joined, "left_at": left, "source": source}
+    db.add(MembershipRow(id=new_id("stay"), member_id=member_id, **values))
+    return member_id
+
+
+def utter(db: WriteSession, community_id: str, member_id: str | None, at: datetime, **values: Any) -> str:
+    """A message straight into the store, already handled; its id."""
+    plain: dict[str, Any] = {
+        "id": new_id("msg"),
+        "lane": community_id,
+        "channel": "wecom",
+        "community_id": community_id,
+        "external_id": new_id("x"),
+        "revision": 0,
+        "body_hash": "0",
+        "type": "text",
+        "conversation": "group",
+        "member_id": member_id,
+        "sender_role": "member",
+        "text": "早上好",
+        "sent_at": at,
+        "received_at": at,
+        "stage": "done",
+        "risk": {"level": "none", "labels": [], "action": "none", "reason": ""},
+    }
+    row = MessageRow(**(plain | values))
+    db.add(row)
+    return row.id

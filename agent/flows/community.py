@@ -1,9 +1,10 @@
 """What a flow knows of a community while it works: its place in the tree, slot values, and the settings of a reply."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from agent.services import BurstWindow, Services
 from core import tunables
 from store import communities, settings
 from store.session import ReadSession
@@ -22,6 +23,8 @@ class CommunityView:
     values: dict[str, str]
     threshold: float | None
     tone: str
+    context: timedelta
+    cascade: bool
 
 
 def view(db: ReadSession, community_id: str) -> CommunityView:
@@ -37,7 +40,26 @@ def view(db: ReadSession, community_id: str) -> CommunityView:
         values=settings.variables(db, lineage) | {"community_name": row.name},
         threshold=settings.value(db, tunables.GATE_THRESHOLD, lineage),
         tone=settings.value(db, tunables.TONE, lineage),
+        cascade=settings.value(db, tunables.CASCADE),
+        context=timedelta(minutes=settings.value(db, tunables.CONTEXT_MINUTES, lineage)),
     )
+
+
+_REMEMBERED = timedelta(seconds=5)
+
+
+def burst_window(db: ReadSession, services: Services, community_id: str) -> BurstWindow:
+    """How long a member may pause before their burst is over. Remembered for some seconds, since every message asks:
+    another process's change of the setting is seen that much later."""
+    now = services.clock.now()
+    known = services.burst_windows.get(community_id)
+    if known is not None and abs(now - known[1]) < _REMEMBERED:
+        return known[0]
+    lineage = communities.lineage(db, community_id)
+    pause, most = (settings.value(db, one, lineage) for one in (tunables.BURST_SECONDS, tunables.BURST_MOST_SECONDS))
+    window = BurstWindow(timedelta(seconds=pause), timedelta(seconds=most))
+    services.burst_windows[community_id] = (window, now)
+    return window
 
 
 def today(now: datetime) -> date:

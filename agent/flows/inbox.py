@@ -1,213 +1,252 @@
-"""The worker's half of a message: triage, then a grounded draft or the reason why there is none.
+"""The worker's half of a message: which open questions it ends, and a grounded draft or the reason why there is none.
 
-`handle` takes a batch of claims, thinks about each without holding any transaction, and then writes all effects and
-completions in one write block. What fails is retried alone, so that one poisonous message stops nobody else.
+`handle` takes a batch of claims, thinks about each turn without holding any transaction, and then writes all effects
+and completions in one write block. What fails is retried alone, so that one poisonous message stops nobody else. Who
+was answered while the worker was thinking is thought about again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from agent.flows import community
-from agent.flows.community import CommunityView
+from agent.flows import drafting, improving, turns
+from agent.flows.drafting import WORKER
+from agent.flows.turns import Read, Turn
 from agent.services import Services
-from agent.steps import grounding, reply
-from agent.steps.boundaries import boundary
-from agent.steps.reply import Asked, Reply
-from agent.steps.triage import Triage, classify, questions
+from agent.steps import follow_up
+from agent.steps.reply import Reply
+from agent.steps.triage import Triage
 from core import log, tunables
-from core.caller import system_caller
+from core.errors import Unavailable
 from core.ids import new_id
 from core.vocabulary import (
-    AbstainedReason,
+    OPEN_DRAFT_STATUSES,
     DeliveryKind,
     DraftStatus,
     Engine,
-    EntryKind,
-    MessageKind,
+    ExpiredReason,
     MessageStage,
-    MessageType,
     NoDraftReason,
     Requires,
     RiskAction,
-    RiskLevel,
-    Scene,
 )
-from knowledge.retriever import Scope as SearchScope
-from store import changes, due, knowledge, members, messages, settings
+from store import changes, communities, drafts, due, knowledge, messages, settings
 from store.drafts import DraftMessageRow, DraftRow, DraftVersionRow
-from store.due import Claim
+from store.due import Claim, Which
 from store.messages import MessageRow
 from store.session import ReadSession, WriteSession
-from store.vault import MemberKeys
-from tools.knowledge import search_knowledge
 
 _log = log.get(__name__)
-WORKER = system_caller("inbox")
-MEMBER_NAME = "member_name"
-_REPLY_DUE = (MessageKind.QUESTION, MessageKind.COMPLAINT)
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What was read of one message before thinking."""
-
-    message: MessageRow
-    community: CommunityView
-    has_name: bool
+OUTAGE: Final = timedelta(seconds=5)
+"""How long a message rests while something that it needs (the index, say) is away."""
+SAME: Final = 0.8
+"""Likeness of two questions of one member from which the second only asks again: pairs of our own that mean the same
+in nearly the same words lie above, a change of the thing asked about below."""
+MUCH_SAID: Final = 20
+"""Later messages of a conversation from which an old draft is stale."""
+MODEL_QUEUE: Final[Which] = messages.waits_for_model
+OWN_QUEUE: Final[Which] = messages.waits_for_nobody
+_NO_DRAFT: Final = {
+    ExpiredReason.HUMAN_ANSWERED: NoDraftReason.HUMAN_ANSWERED,
+    ExpiredReason.ASKER_FOUND_ANSWER: NoDraftReason.ASKER_FOUND_ANSWER,
+    ExpiredReason.ASKER_RESOLVED: NoDraftReason.ASKER_RESOLVED,
+    # The asker meant something else: what they asked instead is a message of its own.
+    ExpiredReason.CONVERSATION_MOVED_ON: NoDraftReason.ASKER_RESOLVED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """What came of thinking: `reply` None where none was wanted."""
+    """What came of thinking. `reply` is None where none was wanted; `joins` is an open draft that already answers the
+    same; `ended` are drafts that nobody needs any more; `for_model`: the turn waits for the language model."""
 
-    triage: Triage
-    reply: Reply | None
-    no_draft: NoDraftReason | None
-    held: bool
+    turn: Turn
+    triages: dict[str, Triage]
+    reply: Reply | None = None
+    no_draft: NoDraftReason | None = None
+    joins: str | None = None
+    ended: dict[str, ExpiredReason] = field(default_factory=dict)
+    heard: int = 0
+    for_model: bool = False
+    engine: Engine = Engine.EMBEDDED
+    degraded: bool = False
 
 
-def handle(services: Services, claims: Sequence[Claim]) -> list[str]:
-    """Work off claimed messages; the ids of those that are finished (done, held or failed)."""
+def handle(services: Services, claims: Sequence[Claim], *, with_model: bool = False) -> list[str]:
+    """Work off claimed messages; the ids of those that are finished (done, held or failed).
+
+    Without `with_model`, what wants the language model is only thought about by the embedded engine and handed on to
+    those who wait for it.
+    """
     try:
-        thoughts = _think_all(services, claims)
+        thoughts = _think_all(services, claims, with_model=with_model)
         services.pace()
         with services.database.write() as db:
             return _settle_all(db, claims, thoughts)
     except Exception as error:
+        if getattr(error, "code", None) == "database_unavailable":
+            # No row could be settled alone either: the worker pauses, and the leases run out.
+            raise
         if len(claims) > 1:
-            return [done for claim in claims for done in handle(services, [claim])]
+            return [done for claim in claims for done in handle(services, [claim], with_model=with_model)]
         return _failed(services, claims[0], error)
 
 
-def _think_all(services: Services, claims: Sequence[Claim]) -> dict[str, tuple[MessageRow, Thought]]:
-    with services.database.read() as db:
-        rows = messages.many(db, [claim.id for claim in claims])
-        quick = {row.id: _wanting_nothing(row) for row in rows}
-        reads = _read_all(db, services, [row for row in rows if quick[row.id] is None])
+def _think_all(services: Services, claims: Sequence[Claim], *, with_model: bool) -> dict[str, Thought]:
     now = services.clock.now()
-    full = {}
+    with services.database.read() as db:
+        reads = turns.read_all(db, services, messages.many(db, [claim.id for claim in claims]), now)
+    thoughts = {}
     for read in reads:
         services.pace()
-        full[read.message.id] = think(services, read, now)
-    return {row.id: (row, quick[row.id] or full[row.id]) for row in rows}
+        thoughts[read.turn.head.id] = think(services, read, with_model=with_model)
+    return thoughts
 
 
-def _read_all(db: ReadSession, services: Services, rows: Sequence[MessageRow]) -> list[Read]:
-    """What drafting needs beside the messages. Most messages want no draft, so most batches read nothing here."""
-    views: dict[str, CommunityView] = {}
-    found = []
-    for row in rows:
-        if row.community_id not in views:
-            views[row.community_id] = community.view(db, row.community_id)
-        member = members.get(db, row.member_id) if row.member_id else None
-        name = MemberKeys(db, services.keyring).name(member)
-        found.append(Read(row, views[row.community_id], bool(name)))
-    return found
+def think(services: Services, read: Read, *, with_model: bool = False) -> Thought:
+    """What one turn ends, and the reply that it wants."""
+    ended = follow_up.outcomes(read.opens, read.later, _likeness(services)) if read.opens else {}
+    own = ended.pop(read.turn.head.id, None)
+    thought = Thought(read.turn, read.turn.triages(), ended=ended, heard=read.heard)
+    if read.turn.is_staff:
+        return replace(thought, no_draft=NoDraftReason.NOT_FROM_MEMBER)
+    waits = _nudges(read, ended)
+    if waits is not None:
+        return replace(thought, joins=waits)
+    if not (read.due or _corrects(read, ended)):
+        return replace(thought, no_draft=NoDraftReason.NOT_A_QUESTION)
+    if own is not None:
+        return replace(thought, no_draft=_NO_DRAFT[own])
+    made = _drafted(services, read, thought, with_model=with_model)
+    if made.for_model or made.reply is None:
+        return made
+    before = _asked_before(services, read, made.reply, ended)
+    if before is None:
+        return made
+    if before.text == made.reply.text:
+        return replace(made, reply=None, joins=before.id)
+    # What is known has changed since: the newer draft takes its place.
+    return replace(made, ended=ended | {before.id: ExpiredReason.CONVERSATION_MOVED_ON})
 
 
-def _wanting_nothing(message: MessageRow) -> Thought | None:
-    """The whole thought about a message that nobody has to answer; None where a reply is due."""
-    triage = classify(message.text, MessageType(message.type))
-    if message.recalled or triage.kind not in _REPLY_DUE:
-        return Thought(triage, None, NoDraftReason.NOT_A_QUESTION, _is_held(message))
-    return None
+def _drafted(services: Services, read: Read, thought: Thought, *, with_model: bool) -> Thought:
+    """With the reply of the embedded engine, or of the model where one is wanted, can be had and is waited for."""
+    made = drafting.draft(services, read)
+    plain = replace(thought, reply=made.reply)
+    if services.model is None or not improving.wanted(read, made):
+        return plain
+    if services.model.available() is not None:
+        return replace(plain, degraded=True)
+    if not with_model:
+        return replace(thought, for_model=True)
+    better = improving.improve(services, services.model, read, made)
+    return replace(plain, reply=better.reply, engine=better.engine, degraded=better.degraded)
 
 
-def think(services: Services, read: Read, now: datetime) -> Thought:
-    """Triage and reply for one message. Reads the knowledge, writes nothing."""
-    quick = _wanting_nothing(read.message)
-    if quick is not None:
-        return quick
-    triage = classify(read.message.text, MessageType(read.message.type))
-    if RiskLevel(read.message.risk["level"]).at_least(RiskLevel.MEDIUM):
-        nearest = [_ask(services, read, read.message.text, now)]
-        return Thought(triage, reply.abstain(AbstainedReason.RISK_HOLD, nearest), None, _is_held(read.message))
-    return Thought(triage, _draft(services, read, triage, now), None, False)
+def _corrects(read: Read, ended: dict[str, ExpiredReason]) -> bool:
+    """A correction asks again without the form of a question (不对，我问的是换货)."""
+    moved = ExpiredReason.CONVERSATION_MOVED_ON in ended.values()
+    return moved and bool(read.turn.kept) and follow_up.correction(read.turn.text) is not None
 
 
-def _is_held(message: MessageRow) -> bool:
-    return bool(message.risk["action"] == RiskAction.HOLD_AND_ALERT)
+def _nudges(read: Read, ended: dict[str, ExpiredReason]) -> str | None:
+    """The member's newest open draft where they only call for attention (有人吗): that makes no question of its own."""
+    if not follow_up.is_nudge(read.turn.text):
+        return None
+    mine = [d.id for d in read.open_drafts if d.member_id == read.turn.head.member_id and d.id not in ended]
+    return mine[-1] if mine else None
 
 
-def _draft(services: Services, read: Read, triage: Triage, now: datetime) -> Reply:
-    text = read.message.text
-    reason = boundary(text)
-    if reason is not None:
-        return reply.abstain(reason, [_ask(services, read, text, now)])
-    asked = [_ask(services, read, part, now) for part in questions(text) or [text]]
-    kept = frozenset({MEMBER_NAME}) if read.has_name else frozenset()
-    draft = reply.compose(asked, read.community.values, kept_slots=kept)
-    if draft.text is None and triage.kind == MessageKind.COMPLAINT:
-        return _soothing(services, read, now, kept) or draft
-    return _grounded(draft, read, asked)
+def _likeness(services: Services) -> follow_up.Likeness:
+    def cosine(left: str, right: str) -> float:
+        first, second = services.knowledge.embedder.embed([left, right])
+        return float(first @ second)
+
+    return cosine
 
 
-def _ask(services: Services, read: Read, question: str, now: datetime) -> Asked:
-    found = search_knowledge(
-        WORKER,
-        services.knowledge,
-        question,
-        communities=read.community.lineage,
-        today=community.today(now),
-        threshold=read.community.threshold,
-    )
-    return Asked(question=question, candidates=tuple(found.candidates), judged=found.judged)
-
-
-def _soothing(services: Services, read: Read, now: datetime, kept: frozenset[str]) -> Reply | None:
-    """Where no entry answers a complaint, a script of the scene `complaint` in the community's tone begins it."""
-    scope = SearchScope(read.community.lineage, community.today(now), (EntryKind.SCRIPT,))
-    scripts = [entry for entry in services.knowledge.retriever.entries(scope) if entry.scene == Scene.COMPLAINT]
-    for script in sorted(scripts, key=lambda entry: (entry.tone != read.community.tone, entry.id)):
-        draft = reply.from_script(script, read.community.values, kept_slots=kept, reason="complaint_script")
-        if draft is not None:
+def _asked_before(services: Services, read: Read, made: Reply, ended: dict[str, ExpiredReason]) -> DraftRow | None:
+    """The open draft of the same member that already answers this: asking again makes no second item."""
+    likeness = _likeness(services)
+    used = {cited.entry_id for cited in made.citations if cited.used}
+    texts = {one.key: " ".join(part.question for part in one.parts) for one in read.opens}
+    for draft in reversed(read.open_drafts):
+        if draft.id in ended or draft.id not in texts or draft.member_id != read.turn.head.member_id:
+            continue
+        theirs = {cited["entry_id"] for cited in draft.citations if cited["used"]}
+        if (used and used == theirs) or likeness(texts[draft.id], read.turn.text) >= SAME:
             return draft
     return None
 
 
-def _grounded(draft: Reply, read: Read, asked: Sequence[Asked]) -> Reply:
-    """The draft, if its quotes stand in the cited versions and its facts in their answers; else an abstention."""
-    if draft.text is None:
-        return draft
-    answers = {(c.entry.id, c.entry.version): c.entry.answer for one in asked for c in one.candidates}
-    sources = [answers[(cited.entry_id, cited.version)] for cited in draft.citations if cited.used]
-    unsupported = grounding.unsupported(draft.text, [*sources, *read.community.values.values()])
-    false = grounding.false_citations(draft.citations, answers)
-    if not unsupported and not false:
-        return draft
-    _log.warning("draft_not_grounded", message=read.message.id, facts=len(unsupported), citations=false)
-    return reply.abstain(AbstainedReason.RELATED_BUT_NOT_ANSWERING, asked)
-
-
-def _settle_all(
-    db: WriteSession, claims: Sequence[Claim], thoughts: dict[str, tuple[MessageRow, Thought]]
-) -> list[str]:
-    """Write what came of every claim that is still ours; the ids of those."""
+def _settle_all(db: WriteSession, claims: Sequence[Claim], thoughts: dict[str, Thought]) -> list[str]:
+    """Write what came of every claim that is still ours and not overtaken; the ids of those."""
     ours = [claim for claim in due.held(db, MessageRow, claims) if claim.id in thoughts]
-    for message, thought in (thoughts[claim.id] for claim in ours):
-        if thought.reply is not None:
-            _store_draft(db, message, thought.reply)
-    due.finish_many(db, MessageRow, [(claim, _outcome(db, thoughts[claim.id][1])) for claim in ours])
-    if any(thoughts[claim.id][1].reply for claim in ours):
+    waiting = [claim for claim in ours if thoughts[claim.id].for_model]
+    due.release(db, MessageRow, waiting, wants_model=True)
+    late = [claim for claim in ours if _overtaken(db, thoughts[claim.id])]
+    due.release(db, MessageRow, late, wants_model=False)
+    if waiting or late:
+        db.ring(MessageRow.__tablename__)
+    done = [claim for claim in ours if claim not in (*waiting, *late)]
+    changed = [_store(db, thoughts[claim.id]) for claim in done]
+    due.finish_many(db, MessageRow, [(claim, _outcome(db, thoughts[claim.id], claim.id)) for claim in done])
+    if any(changed):
         changes.note(db, changes.DRAFTS)
-    return [claim.id for claim in ours]
+    return [row.id for claim in done for row in thoughts[claim.id].turn.rows]
 
 
-def _outcome(db: WriteSession, thought: Thought) -> dict[str, object]:
+def _overtaken(db: WriteSession, thought: Thought) -> bool:
+    """Whether staff or the asker said something since the conversation was read, which may have ended the question, or
+    the draft that it would join was decided on: nobody would see the message there."""
+    wanted = thought.reply is not None or thought.joins is not None
+    head = thought.turn.head
+    joined = drafts.get(db, thought.joins) if thought.joins is not None else None
+    if joined is not None and joined.status not in OPEN_DRAFT_STATUSES:
+        return True
+    return wanted and messages.heard(db, head.lane, head.sent_at, head.member_id) != thought.heard
+
+
+def _store(db: WriteSession, thought: Thought) -> bool:
+    """Everything but the completion of the first message; whether any draft changed."""
+    expired = [drafts.expire(db, draft_id, reason, WORKER.id) for draft_id, reason in thought.ended.items()]
+    if thought.reply is not None:
+        _store_draft(db, thought, thought.reply)
+    if thought.joins is not None:
+        drafts.attach(db, thought.joins, _answered(thought, _kind(thought.turn)))
+    followers = [row.id for row in thought.turn.rows if row.id != thought.turn.head.id]
+    messages.settle_burst(db, [(row_id, _outcome(db, thought, row_id)) for row_id in followers])
+    return any(expired) or thought.reply is not None or thought.joins is not None
+
+
+def _outcome(db: WriteSession, thought: Thought, message_id: str) -> dict[str, Any]:
+    row = next(row for row in thought.turn.rows if row.id == message_id)
+    held = row.risk["action"] == RiskAction.HOLD_AND_ALERT
+    unanswered = NoDraftReason.NOT_A_QUESTION if row.recalled else None
     return {
-        "stage": MessageStage.HELD if thought.held else MessageStage.DONE,
-        "triage": thought.triage.model_dump(mode="json"),
-        "no_draft": thought.no_draft,
+        "stage": MessageStage.HELD if held else MessageStage.DONE,
+        "triage": None if thought.turn.is_staff else thought.triages[row.id].model_dump(mode="json"),
+        "no_draft": thought.no_draft or unanswered,
+        "wants_model": False,
         "done_at": db.now,
     }
 
 
-def _store_draft(db: WriteSession, message: MessageRow, made: Reply) -> None:
+def _kind(turn: Turn) -> DeliveryKind:
+    return DeliveryKind.PRIVATE if turn.head.conversation == "private" else DeliveryKind.REPLY
+
+
+def _answered(thought: Thought, kind: DeliveryKind) -> list[tuple[str, str, int]]:
+    return [(row.id, kind, thought.turn.revision) for row in thought.turn.kept]
+
+
+def _store_draft(db: WriteSession, thought: Thought, made: Reply) -> None:
     values = made.model_dump(mode="json")
+    message = thought.turn.kept[-1]
     draft = DraftRow(
         id=new_id("drf"),
-        kind=DeliveryKind.PRIVATE if message.conversation == "private" else DeliveryKind.REPLY,
+        kind=_kind(thought.turn),
         version=1,
         status=DraftStatus.PENDING,
         requires=Requires.MODERATOR,
@@ -221,18 +260,17 @@ def _store_draft(db: WriteSession, message: MessageRow, made: Reply) -> None:
         alternatives=values["alternatives"],
         confidence=values["confidence"],
         abstained=values["abstained"],
-        engine=Engine.EMBEDDED,
-        degraded=False,
+        engine=thought.engine,
+        degraded=thought.degraded,
         copy_check=[],
         created_at=db.now,
     )
     db.add(draft)
     db.flush()
-    db.add(
-        DraftMessageRow(
-            draft_id=draft.id, message_id=message.id, kind=draft.kind, revision=message.revision, position=0
+    for position, (message_id, kind, revision) in enumerate(_answered(thought, _kind(thought.turn))):
+        db.add(
+            DraftMessageRow(draft_id=draft.id, message_id=message_id, kind=kind, revision=revision, position=position)
         )
-    )
     db.add(DraftVersionRow(draft_id=draft.id, version=1, status=draft.status, text=made.text, by=WORKER.id, at=db.now))
     knowledge.count_hits(db, [cited.entry_id for cited in made.citations if cited.used])
 
@@ -241,8 +279,35 @@ def _failed(services: Services, claim: Claim, error: Exception) -> list[str]:
     code = getattr(error, "code", type(error).__name__)
     _log.exception("message_failed", message=claim.id, attempts=claim.attempts)
     with services.database.write() as db:
+        if isinstance(error, Unavailable):
+            # What it needs is away: that is no fault of the message, and must not use up its tries.
+            due.release(db, MessageRow, [claim], wait=OUTAGE, last_error=code)
+            return []
         tries = settings.value(db, tunables.DUE_TRIES)
         dead = claim.attempts >= tries
         stage = MessageStage.FAILED if dead else MessageStage.RECEIVED
         due.retry(db, MessageRow, claim, error=code, tries=tries, stage=stage)
     return [claim.id] if dead else []
+
+
+def sweep(services: Services) -> int:
+    """Drafts that nobody decided on while the conversation went on without them expire; how many."""
+    with services.database.read() as db:
+        now = services.clock.now()
+        old = [row for row in drafts.overdue(db, now) if _moved_on(db, row, now)]
+    if not old:
+        return 0
+    with services.database.write() as db:
+        reason = ExpiredReason.CONVERSATION_MOVED_ON
+        expired = [row.id for row in old if drafts.expire(db, row.id, reason, WORKER.id)]
+        if expired:
+            changes.note(db, changes.DRAFTS)
+    return len(expired)
+
+
+def _moved_on(db: ReadSession, draft: DraftRow, now: datetime) -> bool:
+    """Age alone does not make a question moot: somebody may still wait for the answer in a quiet group."""
+    minutes = settings.value(db, tunables.STALE_MINUTES, communities.lineage(db, draft.community_id))
+    if now - draft.created_at < timedelta(minutes=minutes):
+        return False
+    return len(messages.after(db, draft.lane, draft.created_at, MUCH_SAID)) >= MUCH_SAID

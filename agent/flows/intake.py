@@ -5,15 +5,15 @@ something stand in the database.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from agent.flows import people
+from agent.flows import community, people
 from agent.flows.incoming import IncomingMessage
 from agent.services import Services
 from agent.steps.risk import AttachmentInfo, RiskVerdict, ScreenInput, screen
 from core import log
-from core.caller import Caller
+from core.caller import Caller, system_caller
 from core.errors import BadInput, Conflict, NotFound
 from core.ids import new_id
 from core.masking import mask_values
@@ -28,6 +28,7 @@ from store.vault import MemberKeys
 MANUAL = "manual"
 _AHEAD = timedelta(minutes=5)
 _KEYS_KEPT = timedelta(days=7)
+WORKER = system_caller("intake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +125,48 @@ def _store(
     history: bool,
 ) -> Receipt:
     member_id, role = _sender(db, services, incoming)
-    stage = _stage(db, role, history=history)
-    values = _content(db, services, incoming, verdict, body_hash, member_id) | stage
-    message_id = new_id("msg")
-    if insert_new(db, MessageRow, values | _identity(incoming, message_id, member_id, role, history)):
-        return Receipt(message_id, stage["stage"], incoming.revision, verdict, replayed=False)
+    content = _content(db, services, incoming, verdict, body_hash, member_id)
+    identity = _identity(db, incoming, new_id("msg"), member_id, role, history)
+    turn = _turn(db, services, identity)
+    if insert_new(db, MessageRow, content | identity | turn.values):
+        turn.extend()
+        return Receipt(identity["id"], turn.values["stage"], incoming.revision, verdict, replayed=False)
     row = messages.by_key(db, incoming.channel, incoming.community_id, incoming.message_id)
     assert row is not None
-    return _revise(db, row.id, incoming, values, verdict)
+    return _revise(db, row.id, incoming, content, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a message stands in what its sender is saying: first of a burst, or one more of `burst`, which then ends
+    later (`until`)."""
+
+    values: dict[str, Any]
+    burst: MessageRow | None = None
+    until: datetime | None = None
+
+    def extend(self) -> None:
+        if self.burst is not None:
+            self.burst.due_at = self.until
+
+
+def _turn(db: WriteSession, services: Services, identity: dict[str, Any]) -> Turn:
+    values = {"triage": None, "wants_model": False, "burst_id": identity["id"]}
+    role, history = identity["sender_role"], identity["history"]
+    if history or role == SenderRole.BOT:
+        reason = NoDraftReason.HISTORY if history else NoDraftReason.NOT_FROM_MEMBER
+        done = {"stage": MessageStage.DONE, "no_draft": reason, "due_at": None, "done_at": db.now}
+        return Turn(values | done)
+    values |= {"stage": MessageStage.RECEIVED, "no_draft": None, "done_at": None}
+    if role == SenderRole.STAFF or identity["channel"] == MANUAL:
+        # What a person pastes is all there is, and they wait for it.
+        return Turn(values | {"due_at": db.now})
+    window = community.burst_window(db, services, identity["community_id"])
+    burst = messages.open_burst(db, identity["lane"], identity["member_id"]) if window.pause else None
+    if burst is None:
+        return Turn(values | {"due_at": db.now + window.pause})
+    until = min(db.now + window.pause, burst.received_at + window.most)
+    return Turn(values | {"burst_id": burst.id, "due_at": None}, burst, max(until, db.now))
 
 
 def _sender(db: WriteSession, services: Services, incoming: IncomingMessage) -> tuple[str | None, SenderRole]:
@@ -145,12 +180,16 @@ def _sender(db: WriteSession, services: Services, incoming: IncomingMessage) -> 
 
 
 def _identity(
-    incoming: IncomingMessage, message_id: str, member_id: str | None, role: SenderRole, history: bool
+    db: WriteSession,
+    incoming: IncomingMessage,
+    message_id: str,
+    member_id: str | None,
+    role: SenderRole,
+    history: bool,
 ) -> dict[str, Any]:
-    private = incoming.conversation == Conversation.PRIVATE
     return {
         "id": message_id,
-        "lane": f"{incoming.community_id}:{member_id}" if private else incoming.community_id,
+        "lane": _lane(db, incoming, member_id, role),
         "channel": incoming.channel,
         "community_id": incoming.community_id,
         "external_id": incoming.message_id,
@@ -161,6 +200,18 @@ def _identity(
         "fence": 0,
         "attempts": 0,
     }
+
+
+def _lane(db: WriteSession, incoming: IncomingMessage, member_id: str | None, role: SenderRole) -> str:
+    """The conversation: the group, or the private one of a member. What staff or a bot write privately belongs to the
+    conversation of the message that they answer."""
+    if incoming.conversation != Conversation.PRIVATE:
+        return incoming.community_id
+    if role != SenderRole.MEMBER and incoming.reply_to is not None:
+        answered = messages.by_key(db, incoming.channel, incoming.community_id, incoming.reply_to)
+        if answered is not None:
+            return answered.lane
+    return f"{incoming.community_id}:{member_id}"
 
 
 def _content(
@@ -189,18 +240,11 @@ def _content(
     }
 
 
-def _stage(db: WriteSession, role: SenderRole, *, history: bool) -> dict[str, Any]:
-    reason = NoDraftReason.HISTORY if history else NoDraftReason.NOT_FROM_MEMBER
-    if history or role != SenderRole.MEMBER:
-        return {"stage": MessageStage.DONE, "no_draft": reason, "due_at": None, "done_at": db.now, "triage": None}
-    return {"stage": MessageStage.RECEIVED, "no_draft": None, "due_at": db.now, "done_at": None, "triage": None}
-
-
 def _revise(
     db: WriteSession, message_id: str, incoming: IncomingMessage, values: dict[str, Any], verdict: RiskVerdict
 ) -> Receipt:
-    """The same again, or an edit or recall: keep what it replaces, take it back to the worker, and expire what was
-    drafted for it."""
+    """The same again, or an edit or recall: keep what it replaces, expire what was drafted for it, and have a worker
+    think again about the burst that it belongs to (which may still be open)."""
     row = messages.lock(db, message_id)
     assert row is not None
     replayed = _replay(db, row, incoming, values["body_hash"])
@@ -209,13 +253,26 @@ def _revise(
     db.add(_replaced(row))
     for name, value in values.items():
         setattr(row, name, value)
-    # A worker that is thinking about the old text loses its claim.
-    row.fence, row.lease_until, row.attempts = row.fence + 1, None, 0
-    row.dead_at, row.last_error = None, None
-    reason = ExpiredReason.MESSAGE_RECALLED if incoming.recalled else ExpiredReason.MESSAGE_EDITED
-    if drafts.expire_of_message(db, message_id, reason):
+    db.flush()
+    _expire(db, row)
+    if not row.history and row.sender_role != SenderRole.BOT:
+        _think_again(db, row)
+    return Receipt(message_id, MessageStage(row.stage), incoming.revision, verdict, replayed=False)
+
+
+def _expire(db: WriteSession, row: MessageRow) -> None:
+    reason = ExpiredReason.MESSAGE_RECALLED if row.recalled else ExpiredReason.MESSAGE_EDITED
+    if drafts.expire_of_message(db, row.id, reason, WORKER.id):
         changes.note(db, changes.DRAFTS)
-    return Receipt(message_id, values["stage"], incoming.revision, verdict, replayed=False)
+
+
+def _think_again(db: WriteSession, row: MessageRow) -> None:
+    head = messages.lock(db, row.burst_id or row.id)
+    assert head is not None
+    still_open = head.due_at is not None and head.due_at > db.now and head.attempts == 0
+    if not still_open:
+        messages.reopen_burst(db, head.id, db.now)
+        db.refresh(row)
 
 
 def _replaced(row: MessageRow) -> MessageRevisionRow:

@@ -1,12 +1,14 @@
 """Deliveries come into being here, and get their final words here: the member's name goes in when a text is shown to
 whoever may read it, or handed out."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from agent.services import Services
 from core import tunables
 from core.ids import new_id
-from core.vocabulary import DeliveryState
+from core.vocabulary import DeliveryKind, DeliveryState
 from knowledge.slots import fill
 from store import changes, communities, deliveries, members, settings
 from store.deliveries import DeliveryRow
@@ -19,38 +21,103 @@ MEMBER_NAME = "member_name"
 _SHORTEST_NAME = 2
 
 
-def queue_reply(db: WriteSession, draft: DraftRow, final: Protected, *, decision: str, wait: timedelta) -> str:
-    """Make the delivery of a decided draft due after `wait`; its id. By webhook where the community has one for the
-    channel, else it waits to be pulled."""
-    lineage = communities.lineage(db, draft.community_id)
-    webhook = deliveries.webhook_for(db, lineage, draft.channel)
-    not_before = db.now + wait
+class Route(NamedTuple):
+    """How a community's deliveries on one channel go: pushed where the nearest of its lineage has an endpoint for it,
+    else they wait to be pulled."""
+
+    community_id: str
+    channel: str
+    webhook_id: str | None
+    ai_label: bool
+    open_for: timedelta
+
+
+def route(db: ReadSession, community_id: str, channel: str) -> Route:
+    lineage = communities.lineage(db, community_id)
+    webhook = deliveries.webhook_for(db, lineage, channel)
+    return Route(
+        community_id,
+        channel,
+        webhook.id if webhook else None,
+        settings.value(db, tunables.AI_LABEL, lineage),
+        timedelta(hours=settings.value(db, tunables.DELIVERY_HOURS, lineage)),
+    )
+
+
+def _queue(db: WriteSession, way: Route, not_before: datetime, text: Protected, **values: Any) -> str:
+    """A delivery that is due at `not_before`; its id. `values` are the columns that differ by kind, `lane` that of a
+    pulled one."""
+    lane = values.pop("lane")
     row = DeliveryRow(
         id=new_id("dlv"),
         # One request at a time for an endpoint: in order, and a slow one holds up nobody else.
-        lane=webhook.id if webhook else draft.id,
-        kind=draft.kind,
+        lane=way.webhook_id or lane,
         state=DeliveryState.QUEUED,
-        community_id=draft.community_id,
-        channel=draft.channel,
-        webhook_id=webhook.id if webhook else None,
+        community_id=way.community_id,
+        channel=way.channel,
+        webhook_id=way.webhook_id,
+        text=text.masked,
+        original=text.sealed,
+        created_at=db.now,
+        not_before=not_before,
+        due_at=not_before if way.webhook_id else None,
+        expires_at=not_before + way.open_for,
+        fence=0,
+        attempts=0,
+        **values,
+    )
+    db.add(row)
+    return row.id
+
+
+def queue_reply(db: WriteSession, draft: DraftRow, final: Protected, *, decision: str, wait: timedelta) -> str:
+    """Make the delivery of a decided draft due after `wait`; its id."""
+    way = route(db, draft.community_id, draft.channel)
+    made = _queue(
+        db,
+        way,
+        db.now + wait,
+        final,
+        lane=draft.id,
+        kind=draft.kind,
         member_id=draft.member_id,
         draft_id=draft.id,
         decision=decision,
         reply_to=draft.reply_to,
-        text=final.masked,
-        original=final.sealed,
-        ai_generated=settings.value(db, tunables.AI_LABEL, lineage) and draft.text is not None,
-        created_at=db.now,
-        not_before=not_before,
-        due_at=not_before if webhook else None,
-        expires_at=not_before + timedelta(hours=settings.value(db, tunables.DELIVERY_HOURS, lineage)),
-        fence=0,
-        attempts=0,
+        ai_generated=way.ai_label and draft.text is not None,
     )
-    db.add(row)
     changes.note(db, changes.DELIVERIES)
-    return row.id
+    return made
+
+
+class Addressee(NamedTuple):
+    """A member, and the open stay by which they are written to."""
+
+    member_id: str
+    community_id: str
+    channel: str
+
+
+def queue_campaign(
+    db: WriteSession, keys: MemberKeys, to: Sequence[Addressee], text: str, *, decision: str, send_at: datetime
+) -> int:
+    """One delivery for each addressee, due at `send_at`; how many. `text` has the member's name as its slot."""
+    ways = {place: route(db, *place) for place in {(one.community_id, one.channel) for one in to}}
+    for one in to:
+        way = ways[one.community_id, one.channel]
+        _queue(
+            db,
+            way,
+            send_at,
+            keys.protect(one.member_id, text, "draft"),
+            lane=f"{decision}:{one.member_id}",
+            kind=DeliveryKind.CAMPAIGN,
+            member_id=one.member_id,
+            decision=decision,
+            ai_generated=way.ai_label,
+        )
+    changes.note(db, changes.DELIVERIES)
+    return len(to)
 
 
 class Words:

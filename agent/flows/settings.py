@@ -26,6 +26,7 @@ def change(services: Services, caller: Caller, key: str, value: object, communit
         if community_id is None and caller.communities(Scope.SETTINGS_EDIT) is not None:
             caller.require(Scope.SETTINGS_EDIT, "")
         caller.require(Scope.SETTINGS_EDIT, community_id)
+        db.after_commit(services.burst_windows.clear)
         version = settings.put(db, key, community_id, checked, caller.id)
         db.audit(Deed(caller, "setting.changed", "setting", key, community_id, {"version": version}))
     return version

@@ -101,6 +101,16 @@ def compose(asked: Sequence[Asked], values: Mapping[str, str], *, kept_slots: fr
     )
 
 
+def written(text: str, asked: Sequence[Asked], used: Sequence[Entry], confidence: Confidence) -> Reply:
+    """A draft in other words than the entries' own, with the entries that it was made from."""
+    return Reply(
+        text=text,
+        citations=_citations(asked, used),
+        alternatives=_alternatives(asked, {entry.id for entry in used}),
+        confidence=confidence,
+    )
+
+
 def from_script(script: Entry, values: Mapping[str, str], *, kept_slots: frozenset[str], reason: str) -> Reply | None:
     """A draft from a script that a person should look at closely; None where one of its slots has no value."""
     filled = fill(script.answer, values)

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from agent.flows import community, inbox
-from agent.flows.inbox import Read
+from agent.flows.community import CommunityView
+from agent.flows.turns import Read, Turn, overall
 from agent.services import Services
 from agent.steps.risk import ScreenInput, screen
 from agent.steps.triage import classify
@@ -73,15 +74,21 @@ def _drafts(services: Services, texts: Sequence[str]) -> tuple[list[Spent], list
     theirs: list[Spent] = []
     drafted = 0
     for number, text in enumerate((*texts[:_WARM], *texts)):
-        read = Read(_row(text, now), view, has_name=True)
-        spent = _timed(_verdict, text) + _timed(inbox.think, services, read, now)
+        read = _read(text, view, now)
+        spent = _timed(_verdict, text) + _timed(inbox.think, services, read)
         spent_by_chain = _timed(chain, text)
         if number >= min(_WARM, len(texts)):
             ours.append(spent)
             theirs.append(spent_by_chain)
-            reply = inbox.think(services, read, now).reply
+            reply = inbox.think(services, read).reply
             drafted += reply is not None and reply.text is not None
     return ours, theirs, drafted
+
+
+def _read(text: str, view: CommunityView, now: datetime) -> Read:
+    row = _row(text, now)
+    turn = Turn(row, (row,))
+    return Read(turn, overall(turn), due=True, at=now, community=view, has_name=True)
 
 
 def _verdict(text: str) -> None:

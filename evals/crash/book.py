@@ -1,12 +1,14 @@
 """What the world outside was told and what it saw: the record that the database is held against afterwards.
 
-All moments are `time.monotonic()` of this process.
+All moments are `time.monotonic()` of this process, but where it is said otherwise.
 """
 
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+NOT_READY: Final = "not_ready"
 
 
 class Arrival(NamedTuple):
@@ -41,6 +43,8 @@ class Book:
     posted: dict[str, str] = field(default_factory=dict)
     """Pulled delivery id → the external id of the message it answers."""
     kills: list[float] = field(default_factory=list)
+    sender_kills: list[float] = field(default_factory=list)
+    """Kills of processes that push deliveries, by the clock on the wall (`time.time()`)."""
     restarts: list[float] = field(default_factory=list)
     restarts_cpu: list[float] = field(default_factory=list)
     """Processor seconds until ready: what a restart costs on a machine that does other things too."""
@@ -55,6 +59,10 @@ class Book:
         """A promise was seen broken; `detail` holds ids, no texts."""
         with self.lock:
             self.violations.append(f"{name}: {detail}")
+
+    def gave_up(self) -> bool:
+        """Whether a process did not come back, after which more kills tell nothing."""
+        return any(line.startswith(NOT_READY) for line in self.violations)
 
     def took(self, external_id: str, our_id: str) -> None:
         """A message was acknowledged; a repeat must be answered with the same id."""

@@ -20,6 +20,9 @@ from store.session import Database, ReadSession
 
 NOTING_SECONDS: Final = 1.0
 """How long after a 2xx answer its commit may still be under way."""
+SENDING_SECONDS: Final = 3.0
+"""How long a push takes at most: the endpoints answer within half a second, the rest is a busy machine."""
+_CLOCK_SECONDS: Final = 0.1
 _FINISHED: Final = (MessageStage.DONE, MessageStage.HELD)
 _SENT: Final = (DraftStatus.APPROVED, DraftStatus.MODIFIED)
 _UNSETTLED: Final = (DeliveryState.QUEUED, DeliveryState.SENDING)
@@ -119,6 +122,19 @@ def _states(book: Book, places: Places, rows: Sequence[DeliveryRow]) -> None:
             book.violated("delivered_but_never_arrived", row.id)
         elif row.state == DeliveryState.UNKNOWN and row.community_id != places.plain:
             book.violated("unknown_where_it_may_repeat", f"{row.id} at {row.community_id}")
+        _in_flight(book, places, row)
+
+
+def _in_flight(book: Book, places: Places, row: DeliveryRow) -> None:
+    """Only what was on its way when its process was killed may be left `unknown`."""
+    if row.community_id != places.plain or row.sent_at is None:
+        return
+    sent = row.sent_at.timestamp()
+    hit = any(sent - _CLOCK_SECONDS <= kill <= sent + SENDING_SECONDS for kill in book.sender_kills)
+    unknown = row.state == DeliveryState.UNKNOWN
+    book.counts["sends_near_a_kill"] += hit
+    if unknown and not hit:
+        book.violated("unknown_without_a_kill", f"{row.id} {row.last_error}")
 
 
 def _arrivals(book: Book, places: Places) -> None:

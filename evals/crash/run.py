@@ -1,10 +1,12 @@
-"""One run: a fresh deployment under traffic, killed again and again, then left to finish its work and checked."""
+"""One run: a fresh deployment under traffic, one of its processes killed again and again, then left to finish its work
+and checked."""
 
 import random
 import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +14,17 @@ from typing import Any, Final
 
 from core.clock import SystemClock
 from core.crypto import Keyring
-from core.settings import Environment
-from evals.crash.book import Book
+from evals.crash.book import NOT_READY, Book
 from evals.crash.checks import Places, check, drained
 from evals.crash.endpoints import endpoint
 from evals.crash.traffic import Group, World, decider, puller, running, sender, wait_until
+from evals.fleet import Fleet, embedded, scaled
 from evals.service import NotReady, Service, asked, lay_down_demo, new_key
 from evals.texts import everyday, gate_questions
 from store.session import Database
 
 LEASE_SECONDS: Final = 5
+BURST_SECONDS: Final = 0.5
 SENDERS: Final = 4
 DECIDERS: Final = 2
 STILL_STARTING: Final = 0.2
@@ -37,11 +40,15 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`seconds` is about how long traffic lasts; `rate` messages a second over all senders."""
+    """`seconds` is about how long traffic lasts; `rate` messages a second over all senders; `gap` the average seconds
+    from ready to the next kill (None: as `seconds` allows). Without `workers` it is the one embedded process."""
 
     kills: int
     seconds: float
     rate: float = 40.0
+    gap: float | None = None
+    apis: int = 1
+    workers: int = 0
     drain_seconds: float = 180.0
     restart_seconds: float = 8.0
 
@@ -49,35 +56,44 @@ class Plan:
 def run(plan: Plan, data_dir: Path, database_url: str | None, tell: Tell) -> dict[str, Any]:
     """The summary of a run in an empty data folder; `violations` is empty where all promises were kept."""
     book = Book()
-    service = Service(data_dir, database_url=database_url)
+    fleet = _fleet(plan, data_dir, database_url)
     with ExitStack() as stack:
-        stack.callback(service.kill)
-        tell(f"first start: {service.start():.1f} s")
-        world = _prepared(service, book, stack)
+        stack.callback(fleet.kill)
+        tell(f"first start: {fleet.start():.1f} s")
+        world = _prepared(fleet, book, stack)
         with running([puller(world), *[decider(world)] * DECIDERS]):
-            _under_fire(plan, service, world, tell)
-            database = stack.enter_context(_closing(_opened(data_dir, database_url)))
+            _under_fire(plan, fleet, world, tell)
+            database = stack.enter_context(_closing(_opened(fleet)))
             tell("traffic over, waiting until all is worked off")
             begun = time.monotonic()
             if not wait_until(lambda: drained(database), plan.drain_seconds):
                 book.violated("not_drained", f"work is left after {plan.drain_seconds:.0f} s")
             drain = time.monotonic() - begun
-        service.stop()
+        fleet.stop()
         check(database, book, PLACES)
     return _summary(plan, book, drain)
 
 
-def _prepared(service: Service, book: Book, stack: ExitStack) -> World:
-    """The demo, a short lease, an endpoint for each of two groups, and keys."""
+def _fleet(plan: Plan, data_dir: Path, database_url: str | None) -> Fleet:
+    if not plan.workers:
+        return embedded(data_dir, database_url)
+    assert database_url is not None, "several processes need PostgreSQL"
+    return scaled(data_dir, database_url, apis=plan.apis, workers=plan.workers)
+
+
+def _prepared(fleet: Fleet, book: Book, stack: ExitStack) -> World:
+    """The demo, a short lease, short bursts, an endpoint for each of two groups, and keys."""
+    service = fleet.first
     lay_down_demo(service)
     with service.client() as owner:
         asked(owner, "PUT", "/v1/settings/due.lease_seconds", {"value": LEASE_SECONDS})
+        asked(owner, "PUT", "/v1/settings/inbox.burst_seconds", {"value": BURST_SECONDS})
         for group, idempotent in ((PLAIN, False), (IDEMPOTENT, True)):
             url = stack.enter_context(endpoint(book, group.community))
             hook = {"community_id": group.community, "channel": group.channel, "url": url, "idempotent": idempotent}
             asked(owner, "POST", "/v1/webhooks", hook)
     return World(
-        url=service.url,
+        urls=fleet.urls,
         bot_key=new_key(service, "crash bot", "bot"),
         decider_key=new_key(service, "crash decider", "supervisor"),
         groups=(PLAIN, IDEMPOTENT, PULLED),
@@ -86,40 +102,64 @@ def _prepared(service: Service, book: Book, stack: ExitStack) -> World:
     )
 
 
-def _under_fire(plan: Plan, service: Service, world: World, tell: Tell) -> None:
-    """Kill and restart while messages come in."""
+def _under_fire(plan: Plan, fleet: Fleet, world: World, tell: Tell) -> None:
+    """Kill one process after another while messages come in; of several, half may be down at a time."""
+    book = world.book
     end = time.monotonic() + plan.seconds
-    with running([sender(world, plan.rate / SENDERS) for _ in range(SENDERS)]):
-        while len(world.book.kills) < plan.kills:
-            left = plan.kills - len(world.book.kills)
-            time.sleep(random.uniform(0.2, 1.8) * max(2.0, (end - time.monotonic()) / (left + 1) - 4))
-            _kill(service, world.book)
-            if len(world.book.kills) < plan.kills and random.random() < STILL_STARTING:
-                service.spawn()
-                time.sleep(random.uniform(0.2, 4))
-                _kill(service, world.book)
-            try:
-                world.book.restarts.append(service.start())
-                world.book.restarts_cpu.append(service.cpu_seconds())
-            except NotReady as error:
-                world.book.violated("not_ready", str(error))
-                return
-            tell(
-                f"kill {len(world.book.kills)}/{plan.kills}, ready after {world.book.restarts[-1]:.1f} s, "
-                f"{len(world.book.taken)} messages, {len(world.book.decided)} decisions"
-            )
-        time.sleep(max(1.0, min(5.0, end - time.monotonic())))
+    most_down = max(1, len(fleet.services) // 2)
+    with (
+        running([sender(world, plan.rate / SENDERS) for _ in range(SENDERS)]),
+        ThreadPoolExecutor(most_down) as pool,
+    ):
+        down: dict[Service, Future[None]] = {}
+        while len(book.kills) < plan.kills and not book.gave_up():
+            if len(down) == most_down:
+                wait(down.values(), return_when=FIRST_COMPLETED)
+            time.sleep(_pause(plan, plan.kills - len(book.kills), end))
+            down = {service: back for service, back in down.items() if not back.done()}
+            if len(down) == most_down or len(book.kills) >= plan.kills:
+                continue
+            service = random.choice([one for one in fleet.services if one not in down])
+            down[service] = pool.submit(_killed_and_back, plan, service, fleet.sends(service), book, tell)
+        wait(down.values())
+        time.sleep(2.0 if plan.gap else max(1.0, min(5.0, end - time.monotonic())))
 
 
-def _kill(service: Service, book: Book) -> None:
+def _pause(plan: Plan, left: int, end: float) -> float:
+    average = plan.gap or max(2.0, (end - time.monotonic()) / (left + 1) - 4)
+    return random.uniform(0.2, 1.8) * average
+
+
+def _killed_and_back(plan: Plan, service: Service, sends: bool, book: Book, tell: Tell) -> None:
+    """Kill a process, some of them once more while they start, and wait until it is back."""
+    _kill(service, sends, book)
+    if len(book.kills) < plan.kills and random.random() < STILL_STARTING:
+        service.spawn()
+        time.sleep(random.uniform(0.2, 4))
+        _kill(service, sends, book)
+    try:
+        took = service.start()
+    except NotReady as error:
+        book.violated(NOT_READY, str(error))
+        return
+    book.restarts.append(took)
+    book.restarts_cpu.append(service.cpu_seconds())
+    tell(
+        f"kill {len(book.kills)}/{plan.kills} ({service.data_dir.name}), ready after {took:.1f} s, "
+        f"{len(book.taken)} messages, {len(book.decided)} decisions"
+    )
+
+
+def _kill(service: Service, sends: bool, book: Book) -> None:
     with book.lock:
         book.kills.append(time.monotonic())
+        if sends:
+            book.sender_kills.append(time.time())
     service.kill()
 
 
-def _opened(data_dir: Path, database_url: str | None) -> Database:
-    env = Environment(data_dir=data_dir, database_url=database_url)
-    return Database(env.sqlalchemy_url, SystemClock(), Keyring(env.secret))
+def _opened(fleet: Fleet) -> Database:
+    return Database(fleet.env.sqlalchemy_url, SystemClock(), Keyring(fleet.env.secret))
 
 
 class _closing:
@@ -140,7 +180,9 @@ def _summary(plan: Plan, book: Book, drain: float) -> dict[str, Any]:
     for seconds in slow:
         book.violated("restart_slow", f"{seconds:.1f} s > {plan.restart_seconds:.0f} s")
     return {
+        "processes": {"apis": plan.apis, "workers": plan.workers},
         "kills": len(book.kills),
+        "kills_of_senders": len(book.sender_kills),
         "restart_seconds": _median_and_most(book.restarts),
         "restart_cpu_seconds": _median_and_most(book.restarts_cpu),
         "drain_seconds": round(drain, 1),

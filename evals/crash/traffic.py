@@ -27,9 +27,9 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where the service is, with which keys, and what is said."""
+    """Where the APIs are, with which keys, and what is said."""
 
-    url: str
+    urls: Sequence[str]
     bot_key: str
     decider_key: str
     groups: Sequence[Group]
@@ -52,11 +52,35 @@ def running(jobs: Sequence[Callable[[threading.Event], None]]) -> Iterator[None]
             thread.join(timeout=_TIMEOUT + 5)
 
 
+class Line:
+    """To one of the APIs, and to the next where one does not answer."""
+
+    def __init__(self, urls: Sequence[str], key: str) -> None:
+        headers = {"authorization": f"Bearer {key}"}
+        self._clients = [
+            httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False) for url in urls
+        ]
+        self._at = random.randrange(len(urls))
+
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx2.Response:
+        return self._clients[self._at].request(method, path, json=body)
+
+    def turn(self) -> None:
+        self._at = (self._at + 1) % len(self._clients)
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
+
+
 def sender(world: World, per_second: float) -> Callable[[threading.Event], None]:
     """Sends messages of ever new members, about `per_second`."""
 
     def job(stop: threading.Event) -> None:
-        with _client(world.url, world.bot_key) as client:
+        with Line(world.urls, world.bot_key) as client:
             while not stop.wait(random.expovariate(per_second)):
                 message = _message(world)
                 _send(world.book, client, message, stop)
@@ -80,7 +104,7 @@ def _message(world: World) -> dict[str, Any]:
     }
 
 
-def _send(book: Book, client: httpx2.Client, message: dict[str, Any], stop: threading.Event) -> None:
+def _send(book: Book, client: Line, message: dict[str, Any], stop: threading.Event) -> None:
     answer = _ask(book, client, "POST", "/v1/messages", message, stop)
     if answer is None:
         return
@@ -94,7 +118,7 @@ def decider(world: World) -> Callable[[threading.Event], None]:
     """Approves every draft that has a text and rejects the others. Several of these race for the same drafts."""
 
     def job(stop: threading.Event) -> None:
-        with _client(world.url, world.decider_key) as client:
+        with Line(world.urls, world.decider_key) as client:
             while not stop.wait(_PAUSE):
                 answer = _ask(world.book, client, "GET", "/v1/drafts?limit=20", None, stop)
                 found = answer.json()["drafts"] if answer is not None and answer.status_code == 200 else []
@@ -104,7 +128,7 @@ def decider(world: World) -> Callable[[threading.Event], None]:
     return job
 
 
-def _decide(book: Book, client: httpx2.Client, draft: dict[str, Any], stop: threading.Event) -> None:
+def _decide(book: Book, client: Line, draft: dict[str, Any], stop: threading.Event) -> None:
     ruling = {"decision": "approve" if draft["text"] else "reject", "version": draft["version"]}
     lost = book.counts["connections_lost"]
     answer = _ask(book, client, "POST", f"/v1/drafts/{draft['id']}/decision", ruling, stop)
@@ -127,7 +151,7 @@ def puller(world: World) -> Callable[[threading.Event], None]:
 
     def job(stop: threading.Event) -> None:
         acknowledged: set[str] = set()
-        with _client(world.url, world.bot_key) as client:
+        with Line(world.urls, world.bot_key) as client:
             while not stop.wait(_PAUSE):
                 answer = _ask(world.book, client, "GET", "/v1/deliveries", None, stop)
                 if answer is None or answer.status_code != 200:
@@ -138,9 +162,7 @@ def puller(world: World) -> Callable[[threading.Event], None]:
     return job
 
 
-def _post(
-    book: Book, client: httpx2.Client, delivery: Mapping[str, Any], acknowledged: set[str], stop: threading.Event
-) -> None:
+def _post(book: Book, client: Line, delivery: Mapping[str, Any], acknowledged: set[str], stop: threading.Event) -> None:
     delivery_id = delivery["id"]
     if delivery_id in acknowledged:
         book.violated("listed_after_ack", delivery_id)
@@ -155,24 +177,20 @@ def _post(
         book.violated("ack_refused", f"{delivery_id} {answer.status_code} {_code(answer)}")
 
 
-def _client(url: str, key: str) -> httpx2.Client:
-    headers = {"authorization": f"Bearer {key}"}
-    return httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False)
-
-
 def _ask(
-    book: Book, client: httpx2.Client, method: str, path: str, body: Mapping[str, Any] | None, stop: threading.Event
+    book: Book, client: Line, method: str, path: str, body: Mapping[str, Any] | None, stop: threading.Event
 ) -> httpx2.Response | None:
     """The answer, asked for again after a lost connection or a 5xx; None where the run ends first."""
     while True:
         try:
-            answer = client.request(method, path, json=body)
+            answer = client.request(method, path, body)
         except httpx2.HTTPError:
             book.count("connections_lost")
         else:
             if answer.status_code < 500:
                 return answer
             book.count(f"answers_{answer.status_code}")
+        client.turn()
         if stop.wait(_PAUSE):
             return None
 

@@ -196,6 +196,39 @@ def _embeddings(env: Environment) -> Check:
     return Check("embeddings", "ok" if status < 500 else "fail", f"{env.embeddings_model}，{url} 回 {status}")
 
 
+def _model(env: Environment) -> Check:
+    if not env.uses_model:
+        why = "QUNZHU_ENGINE=embedded" if env.llm_base_url else "没有设 QUNZHU_LLM_BASE_URL"
+        return Check("model", "ok", f"内置引擎（{why}）")
+    url, key = f"{str(env.llm_base_url).rstrip('/')}/models", env.llm_api_key.get_secret_value()
+    status, names = _listed(url, key)
+    if status is None:
+        return Check("model", "fail", f"{url} 连不上（{names[0]}）：草稿会退回内置引擎；请检查地址与网络")
+    if status in (401, 403):
+        return Check("model", "fail", f"{url} 回 {status}：请检查 QUNZHU_LLM_API_KEY")
+    if status >= 500:
+        return Check("model", "fail", f"{url} 回 {status}：草稿会退回内置引擎")
+    if names and env.llm_model not in names:
+        return Check("model", "warn", f"{url} 没有列出 {env.llm_model}：请检查 QUNZHU_LLM_MODEL")
+    # Not every server lists its models: any other answer shows that one is there.
+    return Check("model", "ok", f"llm 引擎，{env.llm_model}（{env.llm_output}），{url} 回 {status}")
+
+
+def _listed(url: str, key: str) -> tuple[int | None, list[str]]:
+    """Status and names of an endpoint's list of models; without an answer None and the error's kind."""
+    import httpx2
+
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    try:
+        answer = httpx2.get(url, headers=headers, timeout=_SECONDS)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        return None, [type(error).__name__]
+    try:
+        return answer.status_code, [str(one["id"]) for one in answer.json()["data"]]
+    except (ValueError, KeyError, TypeError):
+        return answer.status_code, []
+
+
 def _disk(env: Environment) -> Check:
     free = shutil.disk_usage(_existing(env.data_dir.absolute())).free
     text = f"剩余 {free / 1024**3:.1f} GiB"
@@ -208,4 +241,4 @@ def _existing(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.exists())
 
 
-_CHECKS = (_data_folder, _secret, _database, _index, _service, _embeddings, _disk)
+_CHECKS = (_data_folder, _secret, _database, _index, _service, _embeddings, _model, _disk)

@@ -18,9 +18,11 @@ _COMMANDS = {
         "server.cli.say", "以成员身份发一条消息，看结果 / send one message as a member and see what becomes of it"
     ),
     "drafts": Lazy("server.cli.drafts", "草稿审批 / list drafts and decide on them"),
+    "campaigns": Lazy("server.cli.campaigns", "运营活动 / propose campaigns and decide on them"),
     "deliveries": Lazy("server.cli.deliveries", "发送情况 / see and settle deliveries"),
     "webhooks": Lazy("server.cli.webhooks", "推送地址 / where deliveries are pushed"),
     "search": Lazy("server.cli.search", "知识库命中测试 / what the knowledge base finds, with scores"),
+    "ask": Lazy("server.cli.ask", "问数据 / ask about the communities in plain words"),
     "risk": Lazy("server.cli.risk", "风险识别 / screen a text"),
     "knowledge": Lazy("server.cli.knowledge", "知识库导入导出 / import and export the knowledge base"),
     "communities": Lazy("server.cli.communities", "社群 / communities"),
@@ -30,6 +32,9 @@ _COMMANDS = {
     "audit": Lazy("server.cli.audit", "操作记录 / who did what"),
     "ingest": Lazy("server.cli.ingest", "导入历史消息 / import old messages"),
     "reindex": Lazy("server.cli.reindex", "重建向量索引 / build the vector index anew"),
+    "messages": Lazy("server.cli.messages", "失败的消息 / messages that could not be handled"),
+    "backup": Lazy("server.cli.backup", "备份数据库 / write the database to a file"),
+    "restore": Lazy("server.cli.restore", "从备份恢复 / fill an empty database from a backup"),
     "doctor": Lazy("server.cli.doctor", "体检 / check this installation"),
 }
 

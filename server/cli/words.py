@@ -26,6 +26,22 @@ _WORDS = {
         "the service {url} (process {pid}) uses this data folder: use it, or stop it first",
     ),
     "migrated": ("数据库结构是最新的：{revision}", "the database's schema is current: {revision}"),
+    # backup, restore
+    "saving": ("备份，行", "backup, rows"),
+    "checking": ("校验备份 {file}", "checking the backup {file}"),
+    "loading": ("恢复，行", "restore, rows"),
+    "saved": (
+        "已备份到 {file}：{rows} 行，结构 {revision}。密钥不在备份里：QUNZHU_SECRET_KEY（或 secret.key）请另行保管",
+        "wrote {file}: {rows} rows, schema {revision}. The secret is not in it: keep QUNZHU_SECRET_KEY (or secret.key)"
+        " apart",
+    ),
+    "restored": ("已恢复：{rows} 行，结构 {revision}", "restored: {rows} rows, schema {revision}"),
+    "questioned": (
+        "{count} 条发送在备份时还没有结果，可能已经发出：已标为 unknown，请逐条说明（qunzhu deliveries）",
+        "{count} deliveries were under way at the backup and may have gone out: they are unknown now, say what became"
+        " of them (qunzhu deliveries)",
+    ),
+    "requeued": ("重新处理 {count} 条消息", "{count} messages are handled again"),
     # results
     "none": ("（没有）", "(none)"),
     "more": ("还有更多：加大 --limit", "there are more: raise --limit"),
@@ -40,6 +56,8 @@ _WORDS = {
     "community_made": ("已建社群 {id}", "made the community {id}"),
     "setting_set": ("{key} = {value}（版本 {version}）", "{key} = {value} (version {version})"),
     "decided": ("草稿 {id}：{status}，版本 {version}", "draft {id}: {status}, version {version}"),
+    "campaign": ("活动 {id}：{status}，版本 {version}", "campaign {id}: {status}, version {version}"),
+    "groups_of": ("发 {treated} 人，对照 {control} 人", "{treated} written to, {control} in the control group"),
     "delivery": ("发送 {id}", "delivery {id}"),
     "delivery_state": ("发送 {id}：{state}", "delivery {id}: {state}"),
     "reindexed": (
@@ -78,6 +96,11 @@ _WORDS = {
     "verdict": (
         "判定 {verdict}：最高 {score}，门槛 {threshold}，把握 {confidence}",
         "verdict {verdict}: best {score}, threshold {threshold}, confidence {confidence}",
+    ),
+    "queries": ("查询编号 {ids}", "queries {ids}"),
+    "degraded_answer": (
+        "（模型不可用或回答不可信，已改用内置引擎）",
+        "(the model was unavailable or not to be trusted: embedded engine)",
     ),
     # errors
     "error": ("错误", "error"),
@@ -123,6 +146,16 @@ _WORDS = {
     "code": ("代码", "code"),
     "check": ("检查", "check"),
     "result": ("结果", "result"),
+    "send_at": ("发送时间", "goes out"),
+    "people": ("人数", "people"),
+    "segment": ("人群", "segment"),
+    "excluded": ("排除", "left out"),
+    "groups": ("分组", "groups"),
+    "incentive": ("福利", "incentive"),
+    "roi": ("预期回报", "return"),
+    "copy_check": ("文案检查", "copy check"),
+    "refused": ("不能做", "refused"),
+    "limitation": ("说明", "note"),
 }
 
 

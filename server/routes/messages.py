@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from agent.flows import intake
+from agent.flows import intake, stuck
 from agent.flows.incoming import IncomingMessage, Strict
 from agent.services import Services
 from core.caller import Caller
@@ -45,8 +46,12 @@ async def receive(
     if wait and view.status == MessageStage.RECEIVED:
         with state_of(request).traffic.idle():
             view = await _finished(request, services, receipt.message_id, wait)
-    response.status_code = 202 if view.status == MessageStage.RECEIVED else 200
-    return view
+    if view.status != MessageStage.RECEIVED:
+        response.status_code = 200
+        return view
+    response.status_code = 202
+    # A repeat is answered as the first was, whether or not the burst has ended meanwhile.
+    return view.model_copy(update={"no_draft": None})
 
 
 async def _finished(request: Request, services: Services, message_id: str, seconds: float) -> MessageView:
@@ -116,3 +121,48 @@ def _take(services: Services, caller: Caller, incoming: IncomingMessage) -> bool
         return not intake.receive(services, caller, incoming, history=True).replayed
     except (BadInput, Conflict, Forbidden, NotFound) as error:
         return error.code
+
+
+class FailedMessage(BaseModel):
+    """`last_error` is a code; the text stays where it is."""
+
+    id: str
+    community_id: str
+    message_id: str
+    received_at: datetime
+    last_error: str | None
+
+
+class FailedMessages(BaseModel):
+    messages: list[FailedMessage]
+
+
+@router.get("/messages:failed")
+def failed(services: Here, caller: Whoever) -> FailedMessages:
+    """Messages that ran out of tries, oldest first, at most 1,000."""
+    return FailedMessages(
+        messages=[
+            FailedMessage(
+                id=row.id,
+                community_id=row.community_id,
+                message_id=row.external_id,
+                received_at=row.received_at,
+                last_error=row.last_error,
+            )
+            for row in stuck.failed(services, caller)
+        ]
+    )
+
+
+class Requeue(Strict):
+    ids: list[str] | None = Field(None, max_length=MOST_BATCH, description="ours; all that failed where left out")
+
+
+class Requeued(BaseModel):
+    ids: list[str]
+
+
+@router.post("/messages:requeue")
+def requeue(wanted: Requeue, services: Here, caller: Whoever) -> Requeued:
+    """Have failed messages handled again; the ids of those that were."""
+    return Requeued(ids=stuck.requeue(services, caller, wanted.ids))

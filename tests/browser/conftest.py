@@ -63,6 +63,7 @@ def _furnish(services: Services) -> None:
             services, owner, community_id=community_id, name=name, type=kind, channel="wecom", parent_id=parent
         )
     settings.change(services, owner, tunables.UNDO_SECONDS.key, UNDO_SECONDS)
+    settings.change(services, owner, tunables.BURST_SECONDS.key, 0)
     entry = EntryIn(
         id="faq-refund",
         kind=EntryKind.FAQ,

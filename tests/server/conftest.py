@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,6 +43,11 @@ class Endpoint:
     url: str = ""
     answers: list[int | str] = field(default_factory=lambda: [200])
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def release(self) -> None:
+        """Requests that hang end without an answer."""
+        self.over.set()
 
     def ids(self) -> list[str]:
         return [headers["webhook-id"] for headers, _ in self.got]
@@ -50,14 +56,14 @@ class Endpoint:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def _handler(endpoint: Endpoint, over: threading.Event) -> type[BaseHTTPRequestHandler]:
+def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             endpoint.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
             answer = endpoint.next_answer()
             if answer == "hang":
-                over.wait(10)
+                endpoint.over.wait(10)
                 return
             if answer == "drop":
                 return
@@ -74,14 +80,23 @@ def _handler(endpoint: Endpoint, over: threading.Event) -> type[BaseHTTPRequestH
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    made, over = Endpoint(), threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made, over))
+    with running_endpoint() as made:
+        yield made
+
+
+@contextmanager
+def running_endpoint() -> Iterator[Endpoint]:
+    """For tests that need several."""
+    made = Endpoint()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
     server.daemon_threads = True
     made.url = f"http://127.0.0.1:{server.server_port}/qunzhu"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield made
-    over.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield made
+    finally:
+        made.release()
+        server.shutdown()
+        thread.join()
+        server.server_close()

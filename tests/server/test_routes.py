@@ -130,6 +130,7 @@ def test_message_as_it_stands_after_the_work(client: TestClient, wise: House) ->
 def test_worker_threads_answer_within_the_wait(wise: House) -> None:
     env = wise.services.env.model_copy(update={"worker_threads": 2})
     wise.services.env = env
+    wise.without_bursts()
     with TestClient(create_app(wise.services, cli_token="t")) as client:
         wire = wise.message(ASKS_REFUND).model_dump(mode="json", exclude_none=True)
         answer = client.post("/v1/messages?wait=15", json=wire, headers={"authorization": "Bearer t"})

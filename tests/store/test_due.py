@@ -1,5 +1,6 @@
 """One mechanism for all that is due: order, leases, fences, retries."""
 
+import threading
 from collections import Counter
 from datetime import timedelta
 
@@ -237,3 +238,30 @@ def test_timer_set_twice_is_set_once(database: Database, clock: ManualClock) -> 
         assert timers.put(db, timer_id="t1", kind="clock", object_id="case-1", due_at=clock.now())
         assert not timers.put(db, timer_id="t2", kind="clock", object_id="case-1", due_at=clock.now())
     assert _names(_claim(database)) == ["t1"]
+
+
+def test_row_that_a_late_worker_is_just_finishing_is_not_claimed(database: Database, clock: ManualClock) -> None:
+    """The lease ran out while its worker was writing: the next claim reads the row as due, waits for the writer, and
+    must not take a finished row (which would then be worked on twice)."""
+    _put(database, "t1")
+    (late,) = _claim(database)
+    clock.advance(seconds=31)
+    written, claimed = threading.Event(), []
+
+    def claims() -> None:
+        assert written.wait(10)
+        claimed.append(_claim(database))
+
+    other = threading.Thread(target=claims)
+    other.start()
+    with database.write() as db:
+        assert due.finish(db, TimerRow, late)
+        db.flush()
+        written.set()
+        other.join(timeout=1.0)  # long enough to have read the row and to wait for it, or for SQLite's lock
+    other.join(timeout=10)
+    assert claimed == [[]]
+    with database.write() as db:
+        assert not due.retry(db, TimerRow, late, error="too_late", tries=5)
+        row = db.get_one(TimerRow, "t1")
+        assert (row.due_at, row.last_error) == (None, None), "a finished row stays finished"

@@ -91,3 +91,29 @@ def test_tests_are_no_package() -> None:
 def test_every_room_says_what_it_is(room: str) -> None:
     """The first thing a newcomer opens is the room's docstring."""
     assert ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text("utf-8")))
+
+
+def test_deliveries_come_into_being_in_two_places() -> None:
+    """A third place would be a way to members that no decision leads to (a ping goes to the endpoint alone)."""
+    made = [path for path, tree in _sources(*ROOMS) if _named_calls(tree, "DeliveryRow")]
+    assert sorted(made) == ["agent/flows/outgoing.py", "agent/flows/webhooks.py"]
+
+
+def test_only_decisions_queue_deliveries() -> None:
+    """Whoever queues a delivery stands behind a compare-and-set of a person's decision."""
+    found = {
+        path: [name for name in ("queue_reply", "queue_campaign") if _calls(tree, name)]
+        for path, tree in _sources(*ROOMS)
+    }
+    assert {path: names for path, names in found.items() if names} == {
+        "agent/flows/approvals.py": ["queue_reply"],
+        "agent/flows/campaigns.py": ["queue_campaign"],
+    }
+
+
+def _named_calls(tree: ast.Module, name: str) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]

@@ -58,9 +58,10 @@ def test_same_key_same_body_is_a_replay(house: House) -> None:
 
 
 def test_replay_does_not_begin_the_work_again(wise: House) -> None:
-    received = wise.say(ASKS_REFUND)
+    incoming = wise.message(ASKS_REFUND)
+    received = _receive(wise, incoming).message_id
     wise.work()
-    wise.say(ASKS_REFUND)
+    assert _receive(wise, incoming).replayed
     assert wise.work() == []
     assert wise.message_row(received).stage == MessageStage.DONE
 

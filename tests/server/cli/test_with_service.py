@@ -293,3 +293,16 @@ def test_secrets_are_only_the_owners_to_read(service: Path) -> None:
 def test_doctor_asks_the_service(qunzhu: Cli) -> None:
     found = {one["name"]: one["result"] for one in qunzhu("doctor", "--json").document["checks"]}
     assert set(found.values()) == {"ok"}, found
+
+
+def test_a_question_is_answered_with_bars_and_a_definition(qunzhu: Cli) -> None:  # scope: 93
+    ran = qunzhu("ask", "每个群现在多少人")
+    assert ran.code == 0
+    assert "口径：成员数" in ran.out and "█" in ran.out and "禾苗会员福利群" in ran.out and "q_" in ran.out
+    listed = qunzhu("ask", "把沉睡成员的名单列出来")
+    assert "最后活动" in listed.out.splitlines()[2] and "沉睡" in listed.out
+
+
+def test_a_refused_question_ends_with_1(qunzhu: Cli) -> None:
+    ran = qunzhu("ask", "把大家的手机号导给我", "--json")
+    assert (ran.code, ran.document["interpretation"]["reason"]) == (1, "privacy")

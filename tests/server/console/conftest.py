@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.flows import access, inbox, intake, knowledge
+from agent.flows import access, inbox, intake, knowledge, settings
 from agent.flows.incoming import IncomingMessage, Sender
 from agent.services import Services
+from core import tunables
 from core.caller import Caller
 from core.vocabulary import EntryKind
 from knowledge.entry_in import EntryIn
@@ -103,6 +104,7 @@ def refund(services: Services, owner: Caller) -> str:
 def ask(services: Services, owner: Caller, community: str, worker: Callable[[], None]) -> Callable[..., str]:
     """A member asks, and the worker has seen it; the message's id."""
     numbers = iter(range(1000))
+    settings.change(services, owner, tunables.BURST_SECONDS.key, 0)
 
     def said(text: str = QUESTION, name: str = "小满妈妈", within: str = community, channel: str = "wecom") -> str:
         incoming = IncomingMessage(

@@ -98,6 +98,7 @@ def test_keys_that_are_put_together() -> None:
     wanted += [f"drafts.{part}.{tab}" for part in ("tab", "empty") for tab in TABS]
     wanted += [f"why.{why}" for why in ("expired", "below_threshold", "ranked_lower", "held_back")]
     wanted += [f"confidence_reason.{why}" for why in ("score", "joined", "part_unanswered", "complaint_script")]
+    wanted += ["confidence_reason.model_judged", "confidence_reason.model_composed"]
     wanted += [f"paste.state.{state}" for state in (*DraftStatus, "waiting", "no_draft", "to_copy", "sent")]
     wanted += [f"js.{status}" for status in DraftStatus if status not in ("pending", "expired")]
     wanted += [f"language.{locale}" for locale in LOCALES]

@@ -1,0 +1,240 @@
+"""What a worker reads before it thinks: a member's turn (one message or a burst of several), what was said before and
+after it, and the open questions that it may concern."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.flows import community
+from agent.flows.community import CommunityView
+from agent.services import Services
+from agent.steps.follow_up import Open, Part, Said, correction
+from agent.steps.triage import Triage, classify, questions
+from core.vocabulary import MessageKind, MessageType, SenderRole
+from store import drafts, members, messages
+from store.drafts import DraftRow
+from store.messages import MessageRow
+from store.session import ReadSession
+from store.vault import MemberKeys
+
+LOOKING_BACK: Final = timedelta(hours=24)
+"""Open drafts older than this are only ended by people and by the sweeper."""
+MOST_SAID: Final = 60
+MOST_BEFORE: Final = 12
+_REPLY_DUE: Final = (MessageKind.QUESTION, MessageKind.COMPLAINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one person said in one go; `rows` in their order, the first is the one that was due."""
+
+    head: MessageRow
+    rows: tuple[MessageRow, ...]
+
+    @property
+    def kept(self) -> tuple[MessageRow, ...]:
+        """Those that were not recalled."""
+        return tuple(row for row in self.rows if not row.recalled)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(row.text for row in self.kept if row.text.strip())
+
+    @property
+    def is_staff(self) -> bool:
+        return self.head.sender_role == SenderRole.STAFF
+
+    @property
+    def revision(self) -> int:
+        """Grows with every edit of any of its messages."""
+        return sum(row.revision for row in self.rows)
+
+    def triages(self) -> dict[str, Triage]:
+        """The kind of each message by itself."""
+        return {row.id: classify(row.text, MessageType(row.type)) for row in self.rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Everything that thinking about a turn needs. `triage` is the turn's as a whole; `due` says whether a reply is
+    wanted; `opens` are open questions of this conversation by their draft's id, `later` what was said since. `heard`
+    counts what staff and the member said from the turn on, for `store.messages.heard` to be compared with later."""
+
+    turn: Turn
+    triage: Triage
+    due: bool
+    at: datetime
+    community: CommunityView | None = None
+    has_name: bool = False
+    before: tuple[Said, ...] = ()
+    quoted: str | None = None
+    opens: tuple[Open, ...] = ()
+    later: tuple[Said, ...] = ()
+    open_drafts: tuple[DraftRow, ...] = ()
+    heard: int = 0
+
+
+def read_all(db: ReadSession, services: Services, heads: Sequence[MessageRow], now: datetime) -> list[Read]:
+    """One read for each turn. Most turns want no draft and concern no open question, and cost one query together."""
+    bursts = messages.bursts(db, heads)
+    turns = [Turn(head, tuple(bursts[head.id])) for head in heads]
+    asking = drafts.members_with_open(db, {t.head.member_id for t in turns if t.head.member_id and not t.is_staff})
+    reader = _Reader(db, services, now)
+    return [reader.read(turn, asking) for turn in turns]
+
+
+class _Reader:
+    """Reads of one batch share what they know of communities and keys."""
+
+    def __init__(self, db: ReadSession, services: Services, now: datetime) -> None:
+        self._db = db
+        self._keys = MemberKeys(db, services.keyring)
+        self._views: dict[str, CommunityView] = {}
+        self._now = now
+
+    def read(self, turn: Turn, asking: set[str]) -> Read:
+        triage = overall(turn)
+        due = not turn.is_staff and bool(turn.kept) and triage.kind in _REPLY_DUE
+        read = Read(turn, triage, due, self._now)
+        if turn.is_staff or turn.head.member_id in asking:
+            read = self._with_opens(read)
+        return self._with_context(read) if due or read.opens else read
+
+    def _view(self, community_id: str) -> CommunityView:
+        if community_id not in self._views:
+            self._views[community_id] = community.view(self._db, community_id)
+        return self._views[community_id]
+
+    def _with_opens(self, read: Read) -> Read:
+        head = read.turn.head
+        whose = None if read.turn.is_staff else head.member_id
+        since = self._now - LOOKING_BACK
+        rows = drafts.open_in_lane(self._db, head.lane, since=since, member_id=whose)
+        ids = {row.id for row in read.turn.rows}
+        opens = [one for row in rows if (one := self._open(row, ids)) is not None]
+        if not opens:
+            return read
+        said = self._said_since(head.lane, min(one.asked_at for one in opens), opens_members(rows), ids)
+        later = (*said, *map(said_of, read.turn.kept))
+        return replace(read, opens=tuple(opens), later=later, open_drafts=tuple(rows))
+
+    def _open(self, draft: DraftRow, own: set[str]) -> Open | None:
+        answered = messages.many(self._db, drafts.message_ids(self._db, [draft.id])[draft.id])
+        asked = [row for row in answered if row.id not in own]
+        if not asked:
+            return None
+        text = "\n".join(row.text for row in asked)
+        return Open(
+            key=draft.id,
+            member_id=draft.member_id,
+            asked_at=max(row.sent_at for row in asked),
+            external_ids=frozenset(row.external_id for row in asked),
+            parts=_parts(text, _answers(draft)),
+            called=self._called(draft.member_id, draft.channel),
+        )
+
+    def _called(self, member_id: str | None, channel: str) -> frozenset[str]:
+        if member_id is None:
+            return frozenset()
+        identity = members.identity(self._db, member_id, channel)
+        name = self._keys.name(members.get(self._db, member_id))
+        return frozenset(([identity.external_hash] if identity else []) + ([f"@{name}"] if name else []))
+
+    def _said_since(self, lane: str, since: datetime, who: Sequence[str], without: set[str]) -> list[Said]:
+        rows = messages.said_since(self._db, lane, since, who, MOST_SAID)
+        return [said_of(row) for row in rows if row.id not in without]
+
+    def _with_context(self, read: Read) -> Read:
+        head, last = read.turn.head, read.turn.rows[-1]
+        view = self._view(head.community_id)
+        member = members.get(self._db, head.member_id) if head.member_id else None
+        found = replace(
+            read,
+            community=view,
+            has_name=bool(self._keys.name(member)),
+            before=self._before(read.turn, view.context),
+            quoted=self._quoted(read.turn),
+            heard=messages.heard(self._db, head.lane, head.sent_at, head.member_id),
+        )
+        if not read.due:
+            return found
+        since = self._said_since(head.lane, last.sent_at, [head.member_id] if head.member_id else [], set())
+        asked, rest = _split(read.turn)
+        if not since and not rest:
+            return found
+        own = Open(
+            key=head.id,
+            member_id=head.member_id,
+            asked_at=asked[-1].sent_at,
+            external_ids=frozenset(row.external_id for row in read.turn.rows),
+            parts=_parts("\n".join(row.text for row in asked), ()),
+            called=self._called(head.member_id, head.channel),
+        )
+        # Said in one breath, 打错了 corrects the wording and takes nothing back.
+        closing = [said_of(row) for row in rest if correction(row.text) is None]
+        return replace(found, opens=(*read.opens, own), later=(*read.later, *closing, *since))
+
+    def _before(self, turn: Turn, context: timedelta) -> tuple[Said, ...]:
+        """What was said shortly before, our own approved replies included."""
+        head = turn.head
+        since = head.sent_at - context
+        ids = {row.id for row in turn.rows}
+        rows = messages.conversation(self._db, head.lane, head.sent_at, MOST_BEFORE + len(ids))
+        said = [said_of(row) for row in rows if row.id not in ids and row.sent_at >= since and not row.recalled]
+        sent = drafts.sent(self._db, head.lane, since, MOST_BEFORE)
+        said += [_sent(draft) for draft in sent if draft.decided_at and draft.decided_at <= head.sent_at]
+        return tuple(sorted(said, key=lambda one: one.at)[-MOST_BEFORE:])
+
+    def _quoted(self, turn: Turn) -> str | None:
+        """The text of the message that the turn quotes."""
+        head = turn.head
+        quoting = next((row.reply_to for row in turn.kept if row.reply_to), None)
+        row = messages.by_key(self._db, head.channel, head.community_id, quoting) if quoting else None
+        return row.text if row is not None and row.lane == head.lane and not row.recalled else None
+
+
+def overall(turn: Turn) -> Triage:
+    """The turn's kind: that of its messages together, or, where they want no reply together, of the first that does."""
+    whole = classify(turn.text, MessageType(turn.head.type))
+    if whole.kind in _REPLY_DUE or len(turn.kept) < 2:
+        return whole
+    single = (classify(row.text, MessageType(row.type)) for row in turn.kept)
+    return next((triage for triage in single if triage.kind in _REPLY_DUE), whole)
+
+
+def _split(turn: Turn) -> tuple[tuple[MessageRow, ...], tuple[MessageRow, ...]]:
+    """The messages up to the last one that wants a reply by itself, and what was said after it in the same breath."""
+    kinds = [classify(row.text, MessageType(row.type)).kind for row in turn.kept]
+    end = max((number for number, kind in enumerate(kinds, 1) if kind in _REPLY_DUE), default=len(kinds))
+    return turn.kept[:end], turn.kept[end:]
+
+
+def said_of(row: MessageRow) -> Said:
+    return Said(
+        role=SenderRole(row.sender_role),
+        member_id=row.member_id,
+        at=row.sent_at,
+        text=row.text,
+        reply_to=row.reply_to,
+        mentions=tuple(row.mentions),
+    )
+
+
+def opens_members(rows: Iterable[DraftRow]) -> list[str]:
+    return [row.member_id for row in rows if row.member_id is not None]
+
+
+def _sent(draft: DraftRow) -> Said:
+    assert draft.decided_at is not None
+    return Said(SenderRole.BOT, None, draft.decided_at, draft.final_text or draft.text or "", draft.reply_to)
+
+
+def _parts(text: str, answers: Sequence[str]) -> tuple[Part, ...]:
+    asked = questions(text) or [text]
+    matched = answers if len(answers) == len(asked) else [""] * len(asked)
+    return tuple(Part(question, answer) for question, answer in zip(asked, matched, strict=True))
+
+
+def _answers(draft: DraftRow) -> list[str]:
+    return [cited["quote"] for cited in draft.citations if cited["used"]]
