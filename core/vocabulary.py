@@ -127,8 +127,17 @@ class CommunityType(StrEnum):
 
 
 class EntryKind(StrEnum):
+    """`document` is a passage of a longer text (资料), `case` somebody else's story (案例、竞品), which is looked up
+    by the team and never quoted to members."""
+
     FAQ = "faq"
     SCRIPT = "script"
+    DOCUMENT = "document"
+    CASE = "case"
+
+
+ANSWERING_KINDS = (EntryKind.FAQ, EntryKind.DOCUMENT)
+"""What a reply to a member may be made of."""
 
 
 class EntryStatus(StrEnum):
@@ -137,6 +146,29 @@ class EntryStatus(StrEnum):
     DRAFT = "draft"
     APPROVED = "approved"
     RETIRED = "retired"
+
+
+class CandidateKind(StrEnum):
+    """What a candidate (候选) of the knowledge base would become: an entry, or one more phrasing of an entry."""
+
+    ENTRY = "entry"
+    PHRASING = "phrasing"
+
+
+class CandidateOrigin(StrEnum):
+    """Where a candidate came from: questions that nothing answered, a moderator's pick, a proposal of the model."""
+
+    UNANSWERED = "unanswered"
+    PICKED = "picked"
+    MODEL = "model"
+
+
+class CandidateStatus(StrEnum):
+    """Only a person moves a candidate out of `open`."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
 
 
 class Scene(StrEnum):

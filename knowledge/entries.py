@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from core.vocabulary import Audience, EntryKind, Scene, Tone
+from core.vocabulary import Audience, CommunityType, EntryKind, Scene, Tone
 from knowledge.passages import Part, Passage
 from store.knowledge import EntryRow
 
@@ -25,6 +25,8 @@ class Entry:
     community_id: str | None
     valid_from: date | None
     valid_until: date | None
+    group_types: tuple[CommunityType, ...] = ()
+    source: str | None = None
 
     def valid_on(self, day: date) -> bool:
         """Whether the entry may be used on `day`; both limits are inclusive."""
@@ -50,12 +52,16 @@ def entry_of(row: EntryRow) -> Entry:
         community_id=row.community_id,
         valid_from=row.valid_from,
         valid_until=row.valid_until,
+        group_types=tuple(CommunityType(one) for one in row.group_types),
+        source=row.source,
     )
 
 
 def passages_of(entry: Entry) -> list[Passage]:
     """Title and phrasings as questions, each with its own vector; all of them in one; and the whole entry. Numbers
-    follow the order."""
+    follow the order. A passage of a document is one chunk under its headings."""
+    if entry.kind is EntryKind.DOCUMENT:
+        return [Passage.of(entry.id, 0, "chunk", f"{entry.title}\n{entry.answer}")]
     asked = list(dict.fromkeys((entry.title, *entry.phrasings)))
     texts: list[tuple[Part, str]] = [("question", text) for text in asked]
     if len(asked) > 1:

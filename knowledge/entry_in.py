@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from core.vocabulary import Audience, EntryKind, EntryStatus, Scene, Tone
+from core.vocabulary import Audience, CommunityType, EntryKind, EntryStatus, Scene, Tone
 from knowledge.import_errors import problem
 from knowledge.slots import odd_slots, slots
 
@@ -38,6 +38,10 @@ def _distinct(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def _distinct_types(values: list[CommunityType]) -> list[CommunityType]:
+    return list(dict.fromkeys(values))
+
+
 def _text(most: int) -> StringConstraints:
     return StringConstraints(min_length=1, max_length=most, strip_whitespace=True)
 
@@ -47,11 +51,12 @@ Phrasing = Annotated[str, _text(500), AfterValidator(_plain)]
 Answer = Annotated[str, _text(4_000), AfterValidator(_plain)]
 Word = Annotated[str, _text(50), AfterValidator(_plain)]
 Name = Annotated[str, _text(100), AfterValidator(_plain)]
+Source = Annotated[str, _text(500), AfterValidator(_plain)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 
 
 class EntryIn(BaseModel):
-    """An FAQ or a script. Raises pydantic's `ValidationError`; `import_errors.row_errors` puts it into words."""
+    """An FAQ, a script, a passage of a document or a case. Raises pydantic's `ValidationError`; `import_errors.row_errors` puts it into words."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,15 +76,21 @@ class EntryIn(BaseModel):
     valid_until: Day = None
     community: Name | None = None
     status: EntryStatus = EntryStatus.APPROVED
+    # Group types that a script is for; none: every type.
+    group_types: Annotated[list[CommunityType], Field(max_length=7), AfterValidator(_distinct_types)] = []
+    # Where it was taken from: a file with its headings, an address, who said it.
+    source: Source | None = None
 
     @model_validator(mode="after")
     def _kind_fits(self) -> Self:
         if self.kind is EntryKind.FAQ and not self.phrasings:
             raise problem("phrasings_needed", "phrasings")
-        if self.kind is EntryKind.FAQ and self.scene is not None:
+        if self.kind is not EntryKind.SCRIPT and self.scene is not None:
             raise problem("scene_not_for_faq", "scene")
         if self.kind is EntryKind.SCRIPT and self.scene is None:
             raise problem("scene_needed", "scene")
+        if self.kind is EntryKind.CASE and self.source is None:
+            raise problem("source_needed", "source")
         return self
 
     @model_validator(mode="after")

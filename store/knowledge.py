@@ -39,6 +39,9 @@ class EntryRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     hits: Mapped[int] = mapped_column(Integer, default=0)
+    last_hit_at: Mapped[datetime | None]
+    group_types: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    source: Mapped[str | None] = mapped_column(String(500))
 
 
 class EntryVersionRow(Base):
@@ -108,5 +111,5 @@ def replace(db: WriteSession, entry_id: str, *, version: int, **values: Any) -> 
 
 
 def count_hits(db: WriteSession, entry_ids: Sequence[str]) -> None:
-    change = sa.update(EntryRow).where(EntryRow.id.in_(entry_ids)).values(hits=EntryRow.hits + 1)
+    change = sa.update(EntryRow).where(EntryRow.id.in_(entry_ids)).values(hits=EntryRow.hits + 1, last_hit_at=db.now)
     db.execute(change.execution_options(synchronize_session=False))

@@ -3,7 +3,9 @@
 from store import (
     audit,
     campaigns,
+    candidates,
     changes,
+    column_maps,
     communities,
     deliveries,
     drafts,
@@ -23,7 +25,9 @@ from store.base import Base
 MODULES = (
     audit,
     campaigns,
+    candidates,
     changes,
+    column_maps,
     communities,
     deliveries,
     drafts,

@@ -166,7 +166,10 @@ def _values(entry: EntryIn) -> dict[str, Any]:
 
 def content_hash(entry: EntryIn) -> str:
     """SHA-256 of everything the author wrote; equal content is no new version."""
-    text = json.dumps(entry.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    content = entry.model_dump(mode="json")
+    # Fields that came later count where they are filled: an older entry stays what it was.
+    later = {name for name in ("group_types", "source") if not content[name]}
+    text = json.dumps({k: v for k, v in content.items() if k not in later}, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

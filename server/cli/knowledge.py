@@ -16,7 +16,7 @@ from server.cli.words import word
 _FORMATS: Final = {".yaml": "yaml", ".yml": "yaml", ".jsonl": "jsonl"}
 _PAGE: Final = 200
 _LONG_SECONDS: Final = 600.0
-_NOT_WRITTEN: Final = ("version", "hits", "updated_at")
+_NOT_WRITTEN: Final = ("version", "hits", "last_hit_at", "updated_at")
 _BAD_INPUT: Final = 2
 
 

@@ -12,7 +12,7 @@ from agent.flows import knowledge as flow
 from agent.flows.incoming import Strict, Word
 from core.errors import BadInput, NotFound
 from core.scopes import Scope
-from core.vocabulary import Audience, Band, EntryKind, EntryStatus, Scene, Tone
+from core.vocabulary import Audience, Band, CommunityType, EntryKind, EntryStatus, Scene, Tone
 from knowledge.importing import MAX_BYTES, EntryIn
 from server import paging
 from server.state import Here, Whoever
@@ -40,7 +40,10 @@ class EntryView(BaseModel):
     valid_from: date | None
     valid_until: date | None
     community: str | None
+    group_types: list[CommunityType]
+    source: str | None
     hits: int = Field(description="how often a draft used it")
+    last_hit_at: datetime | None
     updated_at: datetime
 
 
