@@ -1,5 +1,6 @@
 """What a flow works with. Made once a process, by the server's start or by a test."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from core.clock import Clock
 from core.crypto import Keyring
 from core.settings import Environment
 from knowledge.base import KnowledgeBase
+from knowledge.embeddings import Vector
 from store.session import Database
 
 
@@ -23,6 +25,18 @@ class BurstWindow(NamedTuple):
 
     pause: timedelta
     most: timedelta
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What this process remembers between two gatherings of unanswered questions: at which count of changed drafts it
+    last looked, the vectors of wordings, and what it found to be no question that counts."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    number: int = -1
+    wordings: dict[str, str] = field(default_factory=dict)
+    vectors: dict[str, Vector] = field(default_factory=dict)
+    dismissed: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -44,3 +58,4 @@ class Services:
     communities_seen: set[str] = field(default_factory=set)
     burst_windows: dict[str, tuple[BurstWindow, datetime]] = field(default_factory=dict)
     callers: dict[str, tuple[Caller, datetime]] = field(default_factory=dict)
+    gathered: Gathered = field(default_factory=Gathered)

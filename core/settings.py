@@ -32,6 +32,7 @@ class Environment(BaseSettings):
     embeddings_model: str = Field("", description="向量模型名")
     embeddings_key: SecretStr = Field(SecretStr(""), description="向量接口密钥")
     embeddings_dimensions: int = Field(1024, ge=8, le=8192, description="向量维数")
+    second_encoder: Literal["auto", "off"] = Field("auto", description="第二个小编码器；auto：装得上就用（x86-64）")
     engine: Literal["auto", "embedded", "llm"] = Field("auto", description="引擎；auto：填了模型地址就用 llm")
     llm_base_url: str | None = Field(None, description="OpenAI 兼容的对话模型地址；不填只用内置引擎")
     llm_model: str = Field("", description="对话模型名")

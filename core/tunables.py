@@ -74,6 +74,11 @@ CAMPAIGN_MOST = Tunable(
     "campaigns.most_members", int, 2_000, "community", "一次活动最多触达多少人（渠道上限）", 1, 1_000_000
 )
 QUIET_HOURS = Tunable("campaigns.quiet_hours", str, "21:00-09:00", "community", "免打扰时段，不发活动消息")
+CANDIDATE_LEAST = Tunable(
+    "knowledge.candidate_least", int, 2, "deployment", "同一个没答上的问题有几条才列为候选", 1, 100
+)
+STALE_DAYS = Tunable("knowledge.stale_days", int, 14, "deployment", "条目还有多少天到期就列出来", 0, 365)
+REVIEW_DAYS = Tunable("knowledge.review_days", int, 180, "deployment", "条目在用、却多少天没改过就列出来复查", 1, 3_650)
 ACTIVITY_NEW_DAYS = Tunable("activity.new_days", int, 14, "deployment", "入群多少天内算新人", 0, 365)
 ACTIVITY_LAPSED_DAYS = Tunable(
     "activity.lapsed_days", int, 30, "deployment", "多少整天没有活动算流失；也是统计发言和活跃天数的窗口", 1, 365
@@ -108,6 +113,9 @@ ALL: dict[str, Tunable[Any]] = {
         CAMPAIGN_CAP_DAYS,
         CAMPAIGN_MOST,
         QUIET_HOURS,
+        CANDIDATE_LEAST,
+        STALE_DAYS,
+        REVIEW_DAYS,
         ACTIVITY_NEW_DAYS,
         ACTIVITY_LAPSED_DAYS,
         ACTIVITY_DORMANT_DAYS,

@@ -171,6 +171,15 @@ class CandidateStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class StaleReason(StrEnum):
+    """Why an entry should be looked at again, the most urgent first."""
+
+    RETIRED_BUT_CITED = "retired_but_cited"
+    EXPIRED = "expired"
+    EXPIRING = "expiring"
+    NOT_REVIEWED = "not_reviewed"
+
+
 class Scene(StrEnum):
     """Where a script (话术) is used."""
 

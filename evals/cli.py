@@ -114,7 +114,7 @@ def _progress(what: str, done: int, total: int) -> None:
 def _knowledge(path: Path | None) -> "Knowledge":
     from evals.corpus import knowledge
 
-    return knowledge(path, _encoder(), _progress)
+    return knowledge(path, _encoder(), _progress, _second())
 
 
 @cache
@@ -122,6 +122,15 @@ def _encoder() -> "Embedder":
     from knowledge.embeddings import EmbeddedEncoder
 
     return EmbeddedEncoder()
+
+
+@cache
+def _second() -> "Embedder | None":
+    from core.settings import Environment
+    from knowledge import second_encoder
+
+    wanted = Environment().second_encoder != "off" and second_encoder.available()
+    return second_encoder.SecondEncoder() if wanted else None
 
 
 def _today(day: date | None) -> date:
@@ -217,21 +226,55 @@ def fit() -> None:
     """Fit an artefact, and write it with its model card."""
 
 
-@fit.command("gate")
-@_kb
-@click.option("--data", type=_FILE, required=True)
-@click.option("--out", type=_FILE, required=True, help="The artefact, .npz; the card is written beside it.")
-@_day
-@click.option("--json", "as_json", is_flag=True, help="Accepted everywhere; the output is JSON anyway.")
-def fit_gate(kb: Path | None, data: Path, out: Path, today: date | None, as_json: bool) -> None:
-    """The gate's thresholds and its chance curve."""
-    del as_json
-    from evals import fit_gate as it
-    from knowledge.gate import shipped
+_data = click.option(
+    "--data", type=_FILE, required=True, multiple=True, help="X_questions.jsonl asks about X_kb.jsonl."
+)
+_out = click.option("--out", type=_FILE, required=True, help="The artefact, .npz; the card is written beside it.")
+_json = click.option("--json", "as_json", is_flag=True, help="Accepted everywhere; the output is JSON anyway.")
 
+
+def _npz(out: Path) -> Path:
     if out.suffix != ".npz" or not out.parent.is_dir():
         raise click.BadParameter("must end in .npz, in a folder that exists", param_hint="--out")
-    _finish(_run(lambda: it.run(_knowledge(kb), shipped(), data, out, _today(today), _progress)), None, ())
+    return out
+
+
+@fit.command("blend")
+@_kb
+@_data
+@_out
+@_day
+@_json
+def fit_blend(kb: Path | None, data: tuple[Path, ...], out: Path, today: date | None, as_json: bool) -> None:
+    """The weights of the ranking, with and without the second encoder."""
+    del as_json
+    from evals import fit_blend as it
+    from evals.fit_data import lessons
+
+    place, day = _npz(out), _today(today)
+    _finish(_run(lambda: it.run(lessons(data, kb, _knowledge), place, day, _progress)), None, ())
+
+
+@fit.command("gate")
+@_kb
+@_data
+@click.option("--documents", type=_FILE, multiple=True, help="Questions about documents, named as those of --data.")
+@_out
+@_day
+@_json
+def fit_gate(
+    kb: Path | None, data: tuple[Path, ...], documents: tuple[Path, ...], out: Path, today: date | None, as_json: bool
+) -> None:
+    """The gate's curves and thresholds."""
+    del as_json
+    from evals import fit_gate as it
+    from evals.fit_data import lessons
+    from knowledge.gate import shipped
+
+    place, day = _npz(out), _today(today)
+    about_entries = lessons(data, kb, _knowledge)
+    about_documents = lessons(documents, kb, _knowledge, placed=False)
+    _finish(_run(lambda: it.run(about_entries, about_documents, shipped(), place, day, _progress)), None, ())
 
 
 if __name__ == "__main__":

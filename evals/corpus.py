@@ -5,6 +5,7 @@ and where Chroma's graph finds the same neighbours the scores are the same to ro
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -17,11 +18,11 @@ from evals.rows import BadFile, Row, read
 from knowledge.chunking import chunks
 from knowledge.coverage import WordVectors
 from knowledge.embeddings import Embedder, Vector
-from knowledge.entries import Entry, passages_of
+from knowledge.entries import Entry, passages_of, second_passages
 from knowledge.entry_in import EntryIn
 from knowledge.importing import parse
 from knowledge.passages import Passage, Scored
-from knowledge.retriever import Corpus, Retriever
+from knowledge.retriever import Corpus, Retriever, Second
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""
@@ -58,18 +59,25 @@ class Knowledge:
     """Entries with their retriever. `ids` are the ids a query may call relevant."""
 
     def __init__(
-        self, entries: Iterable[Entry], passages: Sequence[Passage], embedder: Embedder, progress: Progress
+        self,
+        entries: Iterable[Entry],
+        passages: Sequence[Passage],
+        embedder: Embedder,
+        progress: Progress,
+        second: Embedder | None = None,
     ) -> None:
         self.ids = {entry.id: entry for entry in entries}
         corpus = Corpus.of(self.ids, passages, WordVectors(embedder))
-        self.retriever = Retriever(corpus, ExactIndex(passages, embedder, progress), embedder)
+        wholes = second_passages(self.ids.values()) if second is not None else []
+        lane = Second(ExactIndex(wholes, second, progress), second) if second is not None and wholes else None
+        self.retriever = Retriever(corpus, ExactIndex(passages, embedder, progress), embedder, lane)
 
 
-def knowledge(path: Path | None, embedder: Embedder, progress: Progress) -> Knowledge:
+def knowledge(path: Path | None, embedder: Embedder, progress: Progress, second: Embedder | None = None) -> Knowledge:
     """The knowledge of a file, FAQ rows or documents; the demo's without one. Raises `BadFile`."""
     if path is None:
         entries = demo_entries()
-        return Knowledge(entries, [p for entry in entries for p in passages_of(entry)], embedder, progress)
+        return Knowledge(entries, [p for entry in entries for p in passages_of(entry)], embedder, progress, second)
     rows = read(path)
     found: list[Entry] = []
     passages: list[Passage] = []
@@ -79,7 +87,7 @@ def knowledge(path: Path | None, embedder: Embedder, progress: Progress) -> Know
             passages += its_passages
     if not passages:
         raise BadFile(path, None, None, "has no text to search")
-    return Knowledge(found, passages, embedder, progress)
+    return Knowledge(found, passages, embedder, progress, second)
 
 
 def file_entries(path: Path) -> list[Entry]:
@@ -129,7 +137,8 @@ def _of_row(row: Row) -> list[tuple[Entry, list[Passage]]]:
 
 
 def _of_chunk(row: Row, number: int, text: str) -> tuple[Entry, list[Passage]]:
-    entry = _entry(row, f"{row.id}/{number}", row.maybe_text("path") or row.id, (), text)
+    made = _entry(row, f"{row.id}/{number}", row.maybe_text("path") or row.id, (), text)
+    entry = replace(made, kind=EntryKind.DOCUMENT)
     return entry, [Passage.of(entry.id, 0, "chunk", text)]
 
 

@@ -1,20 +1,24 @@
-"""Fits the three thresholds of the gate and its chance curve, five numbers, and writes them with their model card."""
+"""Fits the gate's curves and thresholds and writes them with their model card."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from evals.corpus import Knowledge, Progress
-from evals.figures import Array, Figure, auroc, resampled, share
+from evals.corpus import Progress
+from evals.curves import logistic
+from evals.figures import Array, Figure, auroc, calibration_error, resampled, share
+from evals.fit_data import Lesson
 from evals.report import Report
-from evals.retrieval import Scored, score_all
+from evals.retrieval import Query
 from evals.rows import BadFile
-from knowledge import retriever
-from knowledge.gate import Gate
+from knowledge.evidence import DocumentEvidence, Evidence
+from knowledge.gate import Curve, Gate
+from knowledge.retriever import Candidate, Scope
 
+RIDGE: Final = 1e-2
 MOST_LOST: Final = 0.15
 """Of the questions whose right entry came first, at most this share may be abstained from. The others don't count:
 where another entry came first, abstaining is right."""
@@ -25,83 +29,132 @@ NEAR: Final = ("near_miss",)
 FAR: Final = ("out_of_scope", "chatter")
 
 
-def run(knowledge: Knowledge, gate: Gate, data: Path, out: Path, today: date, progress: Progress) -> Report:
-    """Fit on `data`, write `out` and, beside it, the card `.md`. Raises `BadFile`."""
-    scored, unscored = score_all(knowledge, gate, data, today, progress)
-    columns = _Columns(scored)
-    if not columns.right.any() or columns.inside.all():
-        raise BadFile(data, None, "in_kb", "needs rows of both sorts, and some found")
-    answers = columns.answers()
-    fitted = Gate(answers, columns.related(answers), columns.sure(answers), *columns.chance())
-    arrays: dict[str, Any] = {name: np.float64(value) for name, value in _numbers(fitted).items()}
+class _Seen(NamedTuple):
+    """A question with what was found first for it; `right`: it answers."""
+
+    query: Query
+    best: Candidate
+    right: bool
+
+
+def run(
+    entries: Iterable[Lesson], documents: Iterable[Lesson], gate: Gate, out: Path, today: date, progress: Progress
+) -> Report:
+    """Fit on `entries`, and the curve of documents on `documents` (without any: `gate`'s stays). Writes `out` and,
+    beside it, the card `.md`. Raises `BadFile`, `EmbeddingError`."""
+    seen = {lesson.name: _seen(lesson, today, progress) for lesson in entries}
+    every = [one for some in seen.values() for one in some]
+    right = np.array([one.right for one in every], dtype=bool)
+    if not right.any() or right.all():
+        raise BadFile(out, None, "in_kb", "needs rows of both sorts, and some found")
+    curve = Curve(*_fitted(every, right))
+    limits = _Limits(every, np.array([curve.chance(_evidence(one)) for one in every]), right)
+    paged = {lesson.name: _seen(lesson, today, progress) for lesson in documents}
+    document_curve, document_answers = _documents([one for some in paged.values() for one in some], gate)
+    answers = limits.answers()
+    fitted = Gate(curve, document_curve, answers, limits.related(answers), limits.sure(answers), document_answers)
+    save(fitted, out)
+    figures = limits.measured(fitted)
+    rows = {name: len(some) for name, some in (seen | paged).items()}
+    out.with_suffix(".md").write_text(_card(rows, today, fitted, figures), "utf-8")
+    return Report("fit gate", figures, facts={"rows": len(every), "out": str(out), **_numbers(fitted)})
+
+
+def save(gate: Gate, out: Path) -> None:
+    """Plain arrays, as `knowledge.gate.load` reads them."""
+    arrays: dict[str, Any] = {name: np.float64(value) for name, value in _numbers(gate).items()}
+    for name, curve in (("entries", gate.entries), ("documents", gate.documents)):
+        arrays |= {name: np.array(curve.weights), f"{name}_offset": np.float64(curve.offset)}
     np.savez(out, **arrays)
-    figures = columns.measured(fitted)
-    facts = {"rows": len(scored) + sum(unscored.values()), "out": str(out), **_numbers(fitted)}
-    out.with_suffix(".md").write_text(_card(data.name, len(scored), today, fitted, figures), "utf-8")
-    return Report("fit gate", figures, unscored=unscored, facts=facts)
+
+
+def _seen(lesson: Lesson, today: date, progress: Progress) -> list[_Seen]:
+    found = []
+    for number, query in enumerate(lesson.queries, start=1):
+        progress(lesson.name, number, len(lesson.queries))
+        candidates = lesson.knowledge.retriever.search(query.text, Scope(None, today))
+        if candidates:
+            best = candidates[0]
+            # Questions about documents are labelled as answerable or not, without saying where.
+            right = best.entry.id in query.relevant if query.relevant else query.in_kb
+            found.append(_Seen(query, best, right))
+    return found
+
+
+def _evidence(one: _Seen) -> Evidence | DocumentEvidence:
+    assert one.best.evidence is not None
+    return one.best.evidence
+
+
+def _fitted(seen: Sequence[_Seen], right: Array) -> tuple[tuple[float, ...], float]:
+    weights, offset = logistic(np.array([_evidence(one) for one in seen]), right.astype(float), RIDGE)
+    return tuple(float(weight) for weight in weights), offset
+
+
+def _documents(seen: Sequence[_Seen], gate: Gate) -> tuple[Curve, float]:
+    """The curve of documents and the threshold with the highest F1 of answering."""
+    if not seen:
+        return gate.documents, gate.document_answers
+    right = np.array([one.right for one in seen], dtype=bool)
+    curve = Curve(*_fitted(seen, right))
+    chances = np.array([curve.chance(_evidence(one)) for one in seen])
+    return curve, max(_between(chances), key=lambda limit: _f1(chances >= limit, right))
+
+
+def _f1(answered: Array, right: Array) -> float:
+    return float(2 * (answered & right).sum() / (answered.sum() + right.sum()))
 
 
 def _numbers(gate: Gate) -> dict[str, float]:
-    return {name: round(getattr(gate, name), 4) for name in ("answers", "related", "sure", "slope", "offset")}
+    return {name: round(getattr(gate, name), 4) for name in ("answers", "related", "sure", "document_answers")}
 
 
-class _Columns:
-    """The rows as arrays. Rows that a boundary keeps from the gate teach it nothing and are left out."""
+class _Limits:
+    """Chances and labels as arrays, and the thresholds that they ask for."""
 
-    def __init__(self, scored: Sequence[Scored]) -> None:
-        some = [one for one in scored if one.answered.reason is None]
-        self.scores = np.array([one.answered.score for one in some])
-        self.right = np.array([one.rank == 1 for one in some], dtype=bool)
-        self.inside = np.array([one.query.in_kb for one in some], dtype=bool)
-        self.kinds = np.array([one.query.kind for one in some])
+    def __init__(self, seen: Sequence[_Seen], chances: Array, right: Array) -> None:
+        self.chances = chances
+        self.right = right
+        self.inside = np.array([one.query.in_kb for one in seen], dtype=bool)
+        self.kinds = np.array([one.query.kind for one in seen])
 
     def answers(self) -> float:
         """The highest F1 of right answers (of all answers, of all questions inside) with at most `MOST_LOST` lost."""
-        limits = _between(self.scores)
-        allowed = [limit for limit in limits if (self.scores[self.right] < limit).mean() <= MOST_LOST]
-        return max(allowed or [float(self.scores.min())], key=self._f1)
+        limits = _between(self.chances)
+        allowed = [limit for limit in limits if (self.chances[self.right] < limit).mean() <= MOST_LOST]
+        return max(allowed or [float(self.chances.min())], key=self._f1)
 
     def _f1(self, limit: float) -> float:
-        answered = self.scores >= limit
+        answered = self.chances >= limit
         return float(2 * (answered & self.right).sum() / (answered.sum() + self.inside.sum()))
 
     def related(self, answers: float) -> float:
         """Where near misses and questions from elsewhere, as far as neither is answered, are told apart best (Youden);
         `answers` without both."""
-        left = self.scores < answers
-        near = self.scores[np.isin(self.kinds, NEAR) & left]
-        far = self.scores[np.isin(self.kinds, FAR) & left]
+        left = self.chances < answers
+        near = self.chances[np.isin(self.kinds, NEAR) & left]
+        far = self.chances[np.isin(self.kinds, FAR) & left]
         if not len(near) or not len(far):
             return answers
-        best = max(_between(self.scores), key=lambda limit: float((near >= limit).mean() - (far >= limit).mean()))
+        best = max(_between(self.chances), key=lambda limit: float((near >= limit).mean() - (far >= limit).mean()))
         return min(best, answers)
 
     def sure(self, answers: float) -> float:
-        """The lowest score from which 95 % of the answers are right; 1 where no score is that sure."""
-        for limit in sorted(_between(self.scores)):
-            above = self.scores >= limit
+        """The lowest chance from which 95 % of the answers are right; 1 where none is that sure."""
+        for limit in sorted(_between(self.chances)):
+            above = self.chances >= limit
             if limit >= answers and above.sum() >= FEWEST_SURE and self.right[above].mean() >= SURE_PRECISION:
                 return limit
         return 1.0
 
-    def chance(self) -> tuple[float, float]:
-        """Slope and offset of the logistic curve from score to right, by Newton's method with a slight ridge."""
-        features = np.column_stack([self.scores, np.ones(len(self.scores))])
-        weights = np.zeros(2)
-        for _ in range(50):
-            chances = 1 / (1 + np.exp(-features @ weights))
-            slope = features.T @ (self.right - chances) - 1e-3 * weights
-            curve = features.T @ (features * (chances * (1 - chances))[:, None]) + 1e-3 * np.eye(2)
-            weights += np.linalg.solve(curve, slope)
-        return float(weights[0]), float(weights[1])
-
     def measured(self, gate: Gate) -> dict[str, Figure]:
-        answered, sure = self.scores >= gate.answers, self.scores >= gate.sure
-        near = np.isin(self.kinds, NEAR)
-        far = np.isin(self.kinds, FAR)
+        answered, sure = self.chances >= gate.answers, self.chances >= gate.sure
+        near, far = np.isin(self.kinds, NEAR), np.isin(self.kinds, FAR)
         return {
             "r_at_1": share(self.right[self.inside]),
-            "auroc": resampled(auroc, self.scores, self.inside),
+            "auroc": resampled(auroc, self.chances, self.inside),
+            "auroc_right": resampled(auroc, self.chances, self.right),
+            "calibration_error": resampled(calibration_error, self.chances, self.right),
             "precision": share(self.right[answered]),
             "recall": share((answered & self.right)[self.inside]),
             "wrongful_abstention": share(~answered[self.inside]),
@@ -109,41 +162,49 @@ class _Columns:
             "false_answer_rate": share(answered[~self.inside]),
             "false_answer_rate_near": share(answered[near]),
             "false_answer_rate_far": share(answered[far]),
-            "near_called_related": share((self.scores >= gate.related)[near & ~answered]),
-            "far_called_nothing": share((self.scores < gate.related)[far & ~answered]),
+            "near_called_related": share((self.chances >= gate.related)[near & ~answered]),
+            "far_called_nothing": share((self.chances < gate.related)[far & ~answered]),
             "sure_precision": share(self.right[sure]),
         }
 
 
-def _between(scores: Array) -> list[float]:
-    """Thresholds that lie halfway between neighbouring scores."""
-    levels = np.unique(scores)
+def _between(chances: Array) -> list[float]:
+    """Thresholds that lie halfway between neighbouring chances."""
+    levels = np.unique(chances)
     return [float(level) for level in (levels[:-1] + levels[1:]) / 2]
 
 
-def _card(data: str, rows: int, today: date, gate: Gate, measured: dict[str, Figure]) -> str:
+def _card(rows: dict[str, int], today: date, gate: Gate, measured: dict[str, Figure]) -> str:
     numbers = "\n".join(f"| `{name}` | {value} |" for name, value in _numbers(gate).items())
+    entries = "\n".join(f"| `{n}` | {w:.3f} |" for n, w in zip(Evidence._fields, gate.entries.weights, strict=True))
+    documents = "\n".join(
+        f"| `{n}` | {w:.3f} |" for n, w in zip(DocumentEvidence._fields, gate.documents.weights, strict=True)
+    )
     figures = "\n".join(f"| `{name}` | {_shown(figure)} |" for name, figure in measured.items())
-    weights: dict[str, Any] = {
-        name: getattr(retriever, name) for name in ("NEAREST", "ASKED", "WHOLE", "LEXICAL", "COVERED")
-    }
-    blend = " · ".join(f"{name} {value}" for name, value in weights.items())
     return f"""# The gate
 
 Written by `qunzhu-evals fit gate`; not by hand.
 
 - Date: {today.isoformat()}
-- Data: `{data}`, {rows} rows, ours
-- Score: the retriever's blend ({blend}), encoder `use-multilingual-3.1`
-- Method: `answers` has the highest F1 of right answers where at most {MOST_LOST:.0%} of the questions whose right entry
-  came first are lost; `related` tells unanswered near misses from unanswered questions from elsewhere best (Youden);
-  `sure` is the lowest score from which {SURE_PRECISION:.0%} of at least {FEWEST_SURE} answers are right; `slope` and
-  `offset` are a logistic curve from the score to the chance that the best entry is right. Rows that a boundary keeps
-  away are left out.
+- Rows: {", ".join(f"{name} {count}" for name, count in rows.items())}. All ours but for those of documents.
+- Method: a logistic curve (ridge {RIDGE}) from the evidence to "the first entry answers"; `answers` has the highest F1
+  of right answers where at most {MOST_LOST:.0%} of the questions whose right entry came first are lost; `related` tells
+  unanswered near misses from unanswered questions from elsewhere best (Youden); `sure` is the lowest chance from which
+  {SURE_PRECISION:.0%} of at least {FEWEST_SURE} answers are right; `document_answers` has the highest F1 of answering.
 
 | number | value |
 |---|---|
 {numbers}
+
+| evidence of an entry | weight |
+|---|---|
+{entries}
+| offset | {gate.entries.offset:.3f} |
+
+| evidence of documents | weight |
+|---|---|
+{documents}
+| offset | {gate.documents.offset:.3f} |
 
 ## On the rows it was fitted on
 
@@ -151,14 +212,14 @@ Written by `qunzhu-evals fit gate`; not by hand.
 |---|---|
 {figures}
 
-The blend's weights were chosen on these rows too, so expect less elsewhere: `qunzhu-evals retrieval` on other rows says
-how much.
+`qunzhu-evals retrieval` on other rows says how much is left of it: `docs/decisions/0007-finding-and-refusing.md`.
 
 ## Limits
 
-Five numbers from questions to one invented shop. Other knowledge, above all documents, and any other encoder want
-their own threshold: a community's setting, or a new fit. A question about a known thing that asks what no entry says
-often scores as high as a question that one answers; a person still reads every draft.
+The documents' curve and threshold ({len(gate.documents.weights) + 2} numbers) are fitted on the development half of a
+public set of group messages about software (`huixiangdou`); nothing else of it is kept. A question about a known thing
+that asks what no entry says often scores
+as high as a question that one answers; a person still reads every draft. Another encoder wants a new fit.
 """
 
 

@@ -50,8 +50,8 @@ def run(knowledge: Knowledge, gate: Gate, queries: Path, today: date, progress: 
         kinds[one.query.kind].append(one)
     return Report(
         suite="retrieval",
-        figures=measured(scored, gate),
-        groups={"per_kind": {kind: measured(some, gate) for kind, some in kinds.items()}},
+        figures=measured(scored),
+        groups={"per_kind": {kind: measured(some) for kind, some in kinds.items()}},
         unscored=unscored,
         facts={"rows": len(scored) + sum(unscored.values()), "entries": len(knowledge.ids), "threshold": gate.answers},
         rows=[_row(one) for one in scored],
@@ -62,7 +62,7 @@ def score_all(
     knowledge: Knowledge, gate: Gate, queries: Path, today: date, progress: Progress
 ) -> tuple[list[Scored], Counter[str]]:
     """Every query that can be scored, and how many can't, by reason. Raises `BadFile`."""
-    rows = [_query(row) for row in read(queries)]
+    rows = read_queries(queries)
     unscored: Counter[str] = Counter()
     scored: list[Scored] = []
     for number, query in enumerate(rows, start=1):
@@ -78,9 +78,14 @@ def score_all(
     return scored, unscored
 
 
-def _query(row: Row) -> Query:
-    relevant, in_kb = frozenset(row.texts("relevant_ids", needed=True)), row.flag("in_kb")
-    if in_kb and not relevant:
+def read_queries(path: Path, *, placed: bool = True) -> list[Query]:
+    """`placed`: rows must say which entries answer. Raises `BadFile`."""
+    return [_query(row, placed) for row in read(path)]
+
+
+def _query(row: Row, placed: bool) -> Query:
+    relevant, in_kb = frozenset(row.texts("relevant_ids", needed=placed)), row.flag("in_kb")
+    if placed and in_kb and not relevant:
         raise row.bad("relevant_ids", "is empty, but in_kb is true")
     return Query(row.id, row.text(), relevant, in_kb, row.maybe_text("kind") or NO_KIND)
 
@@ -99,7 +104,7 @@ def _score(knowledge: Knowledge, gate: Gate, query: Query, today: date) -> Score
     return Scored(query, answered, found[0] if found else None)
 
 
-def measured(scored: Sequence[Scored], gate: Gate) -> dict[str, Figure]:
+def measured(scored: Sequence[Scored]) -> dict[str, Figure]:
     """The suite's figures over some rows. Ranks count where something is relevant; `auroc` needs both sorts."""
     inside = [one for one in scored if one.query.in_kb]
     outside = [one for one in scored if not one.query.in_kb]
@@ -113,7 +118,7 @@ def measured(scored: Sequence[Scored], gate: Gate) -> dict[str, Figure]:
         "abstained": share([one.answered.abstained for one in outside]),
         "wrongful_abstention": share([one.answered.abstained for one in inside]),
         "cited_right": share([one.right for one in inside]),
-        "calibration_error": resampled(figures.calibration_error, [gate.chance(score) for score in scores], right),
+        "calibration_error": resampled(figures.calibration_error, scores, right),
     }
 
 

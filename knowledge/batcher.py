@@ -22,6 +22,8 @@ from knowledge.embeddings import Embedder, EmbeddingError, Vector, Vectors
 # where callers come rarely it costs nothing, while 8 ms doubled their median. The plan allows up to 8.
 GATHER_SECONDS: Final = 0.002
 MOST: Final = 16
+GIVE_WAY_SECONDS: Final = 0.2
+"""So long a bulk caller lets single ones go first, once a slice: under full load it must still get on."""
 REMEMBERED: Final = 2_048  # 4 MiB of vectors at 512 dimensions
 
 
@@ -100,14 +102,19 @@ class MicroBatcher:
         """A bulk caller: no gathering and no cache, but a turn per slice, so that single callers get in between."""
         parts = []
         for start in range(0, len(texts), self._most):
-            with self._change:
-                self._change.wait_for(lambda: not self._encoding)
-                self._encoding = True
+            self._take_turn_behind_others()
             try:
                 parts.append(self._embedder.embed(texts[start : start + self._most]))
             finally:
                 self._end_turn()
         return np.concatenate(parts)
+
+    def _take_turn_behind_others(self) -> None:
+        """Whoever ends a turn is still running and would win every race for the next against those who wait."""
+        with self._change:
+            self._change.wait_for(lambda: not self._encoding and not self._queue, timeout=GIVE_WAY_SECONDS)
+            self._change.wait_for(lambda: not self._encoding)
+            self._encoding = True
 
     def _in_company(self, texts: Sequence[str]) -> Vectors:
         asked = _Asked(texts)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 CHARACTERS: Final = 400
 """About what an embedding still tells apart: the encoder takes the mean over all tokens, and cuts at 512."""
@@ -11,6 +11,17 @@ _HEADING: Final = re.compile(r"#{1,6}[ \t]+(.+?)[ \t#]*")
 _FENCE: Final = re.compile(r"[ \t]*(```|~~~)")
 _BLANK: Final = re.compile(r"\n\s*\n")
 _MOST_HEADING: Final = 100
+MOST_LINE: Final = 1_000
+"""A longer line is no heading, no label and no item of a list."""
+
+
+class Section(NamedTuple):
+    """The text below one heading, up to the next. `path` are the headings from the outermost to its own; `line` is the
+    heading's line in the file, from 1 (0: before the first heading)."""
+
+    path: tuple[str, ...]
+    body: str
+    line: int
 
 
 def chunks(text: str, size: int = CHARACTERS) -> list[str]:
@@ -19,32 +30,37 @@ def chunks(text: str, size: int = CHARACTERS) -> list[str]:
     A paragraph that is longer is cut at line ends, a longer line anywhere. White space alone gives none.
     """
     found = []
-    for heading, body in _sections(text.replace("\r\n", "\n")):
-        room = max(size - len(heading), size // 2)
-        found += [f"{heading}\n{piece}" if heading else piece for piece in _packed(body, room)]
+    for section in sections(text):
+        heading = " > ".join(section.path)[-_MOST_HEADING:]
+        found += [f"{heading}\n{piece}" if heading else piece for piece in pieces(section.body, heading, size)]
     return found
 
 
-def _sections(text: str) -> Iterator[tuple[str, str]]:
-    """Each heading's path (级 > 级) with the text below it. A # inside a code block is no heading."""
+def pieces(body: str, heading: str, size: int = CHARACTERS) -> list[str]:
+    """The text of one section cut so that each piece with its heading has about `size` characters at most."""
+    return _packed(body, max(size - len(heading), size // 2))
+
+
+def sections(text: str) -> Iterator[Section]:
+    """Every section of a text in Markdown, those without text too. A # inside a code block is no heading."""
     path: list[tuple[int, str]] = []
     lines: list[str] = []
-    fenced = False
-    for line in text.split("\n"):
+    fenced, begun = False, 0
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         fenced ^= bool(_FENCE.match(line))
-        found = None if fenced else _HEADING.fullmatch(line)
+        found = None if fenced or len(line) > MOST_LINE else _HEADING.fullmatch(line)
         if found is None:
             lines.append(line)
             continue
-        yield _path(path), "\n".join(lines)
+        yield Section(_titles(path), "\n".join(lines), begun)
         level = len(line) - len(line.lstrip("#"))
         path = [*(above for above in path if above[0] < level), (level, found[1])]
-        lines = []
-    yield _path(path), "\n".join(lines)
+        lines, begun = [], number
+    yield Section(_titles(path), "\n".join(lines), begun)
 
 
-def _path(path: list[tuple[int, str]]) -> str:
-    return " > ".join(title for _, title in path)[-_MOST_HEADING:]
+def _titles(path: list[tuple[int, str]]) -> tuple[str, ...]:
+    return tuple(title for _, title in path)
 
 
 def _packed(body: str, room: int) -> list[str]:

@@ -4,21 +4,29 @@ An embedding of a whole sentence says what it is like; it hardly notices the one
 连麦吗). Coverage does, and it still takes 邮费 for 运费.
 """
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import numpy as np
 
 from core.text import tokens
 from knowledge.embeddings import Embedder, Vector, Vectors
+from knowledge.evidence import Coverings, coverings, rarity_of
+from knowledge.words import Memory
 
 REMEMBERED: Final = 12_000  # 25 MB at 512 dimensions
 WARMED: Final = 4_000  # commonest words of the knowledge: 1 s to encode
 SLICE: Final = 128
+
+
+def _distinct(text: str) -> Iterable[str]:
+    return dict.fromkeys(tokens(text))
+
+
+_WORDS: Final = Memory(_distinct)
 
 
 class WordVectors:
@@ -57,8 +65,8 @@ class Coverage:
     def __init__(self, texts: Mapping[str, str], words: WordVectors) -> None:
         """`texts` has each entry's full text by its id."""
         self._words = words
-        self._documents = {id_: tuple(dict.fromkeys(tokens(text))) for id_, text in texts.items()}
-        self._frequency = Counter(word for document in self._documents.values() for word in document)
+        self._documents = {id_: _WORDS.of(text) for id_, text in texts.items()}
+        self._frequency = Counter(chain.from_iterable(words.every for words in self._documents.values()))
 
     def warm(self, stop: Callable[[], bool]) -> None:
         """Encode the commonest words, so that the first callers do not pay for it; asks `stop` between slices. Raises
@@ -72,18 +80,25 @@ class Coverage:
     def of(self, question: str, entry_ids: Sequence[str]) -> dict[str, float]:
         """The covered share of `question` for each entry, 0 to 1. Raises `EmbeddingError`."""
         asked = tuple(dict.fromkeys(tokens(question)))
-        documents = {id_: self._documents.get(id_, ()) for id_ in entry_ids}
+        documents = {id_: self._documents[id_].every if id_ in self._documents else () for id_ in entry_ids}
         if not asked:
             return dict.fromkeys(documents, 0.0)
         vectors = self._words.of([*asked, *(word for document in documents.values() for word in document)])
         rows = np.stack([vectors[word] for word in asked])
-        weights = np.array([self._rarity(word) for word in asked])
+        weights = np.array([self.rarity(word) for word in asked])
         return {id_: _covered(rows, weights, [vectors[word] for word in words]) for id_, words in documents.items()}
 
-    def _rarity(self, word: str) -> float:
+    def rarity(self, word: str) -> float:
         """As in BM25; a word that no entry has counts most."""
-        frequency = self._frequency[word]
-        return math.log(1 + (len(self._documents) - frequency + 0.5) / (frequency + 0.5))
+        return rarity_of(self._frequency[word], len(self._documents))
+
+    def knows(self, word: str) -> bool:
+        """Whether any entry has the word."""
+        return word in self._frequency
+
+    def evidence(self, question: str, entry: str) -> Coverings:
+        """How the text of an entry covers the content words of `question`. Raises `EmbeddingError`."""
+        return coverings(question, entry, self._words.of, self.rarity, len(self._documents))
 
 
 def _covered(rows: Vectors, weights: np.ndarray, document: Sequence[Vector]) -> float:

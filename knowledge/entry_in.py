@@ -56,7 +56,10 @@ Day = Annotated[date | None, BeforeValidator(_day)]
 
 
 class EntryIn(BaseModel):
-    """An FAQ, a script, a passage of a document or a case. Raises pydantic's `ValidationError`; `import_errors.row_errors` puts it into words."""
+    """An FAQ, a script, a passage of a document or a case.
+
+    Raises pydantic's `ValidationError`; `import_errors.row_errors` puts it into words.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

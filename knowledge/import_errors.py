@@ -45,6 +45,25 @@ TEXTS: Final[Mapping[str, str]] = {
     "source_needed": "案例要写「source」（哪里看来的、谁说的），请补上",
     "bad_slot": "「{slot}」不是有效的变量，请写成 {{member_name}} 这样：一对英文花括号，小写英文、数字和下划线",
     "variables_differ": "「variables」与答案里用到的变量不一致，答案里有：{used}。请改成一致，或删掉「variables」",
+    "bad_csv": "CSV 读到这一行读不下去，多半是引号没有配对，请检查这一行和上一行的引号",
+    "bad_xlsx": "这不是能读懂的 .xlsx 文件，请用表格软件打开后另存为 .xlsx",
+    "old_xls": "这是旧的 .xls 或加了密码的文件，请去掉密码、另存为 .xlsx 后再导入",
+    "xlsx_too_large": "表格解开后太大，请删掉图片和空白区域，或拆成几个文件分别导入",
+    "too_many_columns": "表头超过 {most} 列，请删掉用不到的列",
+    "header_needed": "没有找到表头，请在第一行写上列名，例如：问题、相似问、答案",
+    "column_needed": "没有哪一列像是「{field}」，请指定一列。文件里的列：{names}",
+    "column_unknown": "文件里没有「{column}」这一列，请检查列名。文件里的列：{names}",
+    "column_twice": "「{column}」和「{other}」都对应「{field}」，请只留一列，或改对应关系",
+    "cells_beyond": "这一行的格子比表头多，请检查是不是少了引号或多了分隔符",
+    "formula": "「{field}」这一格是公式，请复制后「粘贴为值」再导入",
+    "cell_error": "「{field}」这一格是表格软件的出错值 {value}，请改正",
+    "not_a_choice": "「{field}」里的「{value}」不认识，可以写：{allowed}",
+    "bad_block": "条目的说明块没有写完，请在末尾补上一行 ```",
+    "answer_needed": "「{title}」下面没有答案，请补上",
+    "lost_text": "「{field}」里有乱码，原文已经丢失，无法还原，请对照原文重新填写",
+    "community_unknown": "没有「{community}」这个社群，请先建群或改正",
+    "duplicate_question": "「{question}」与条目「{other}」重复",
+    "conflicting_answer": "「{question}」在条目「{other}」里有不同的答案",
     "invalid": "「{field}」写得不对，请检查",
     "more_errors": "还有 {count} 处问题没有列出，请先改正上面的",
 }
@@ -64,13 +83,15 @@ _CODES: Final[Mapping[str, str]] = {
 
 
 class RowError(NamedTuple):
-    """One problem. `row` counts entries from 1 (0: the file as a whole), `line` counts lines of the file from 1."""
+    """One problem. `row` counts entries from 1 (0: the file as a whole), `line` counts lines of the file from 1, `cell`
+    is that of a table (`C5`)."""
 
     row: int
     line: int | None
     field: str
     code: str
     message: str
+    cell: str | None = None
 
 
 def error(code: str, *, row: int = FILE_ROW, line: int | None = None, field: str = "", **params: object) -> RowError:

@@ -1,94 +1,197 @@
-"""Reads knowledge files (YAML or JSON lines). Nothing is stored; every problem is found in one go."""
+"""Reads knowledge files of every format. Nothing is stored; every problem is found in one go."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, get_args
 
-import yaml
 from pydantic import ValidationError
 
+from knowledge import columns, markdown, structured
+from knowledge.cleaning import Cleaning, clean_fields
+from knowledge.columns import Column
+from knowledge.encodings import decoded, is_lost
 from knowledge.entry_in import EntryIn
 from knowledge.import_errors import RowError, error, row_errors
+from knowledge.raw_entries import MAX_BYTES, MAX_ROWS, Change, Flaw, Raw, Refused, check_size, not_utf8
+from knowledge.tables import read_table
 
-__all__ = ["MAX_BYTES", "MAX_ROWS", "EntryIn", "Format", "Parsed", "RowError", "parse"]
+__all__ = [
+    "FORMATS",
+    "MAX_BYTES",
+    "MAX_ROWS",
+    "Cleaning",
+    "Column",
+    "EntryIn",
+    "Format",
+    "Parsed",
+    "Place",
+    "RowError",
+    "TableRead",
+    "format_of",
+    "parse",
+]
 
-Format = Literal["yaml", "jsonl"]
+Format = Literal["yaml", "jsonl", "csv", "xlsx", "markdown"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+SUFFIXES: Final[Mapping[str, Format]] = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".xlsx": "xlsx",
+    ".md": "markdown",
+    ".markdown": "markdown",
+}
 
-MAX_BYTES: Final = 5 * 1024 * 1024
-MAX_ROWS: Final = 20_000
 MAX_ERRORS: Final = 500
-_MAX_DEPTH: Final = 8
-_MAX_EVENTS: Final = 1_000_000  # 20,000 entries of 50 values
-# What YAML does not allow at all. Looked for here, since its own complaint names no line.
-_UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+MAX_CLEANINGS: Final = 500
 
-# libyaml's where it is there: 5 MB take 3 s instead of 60.
-_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+class Place(NamedTuple):
+    """Where an entry stands: `row` counts entries from 1, `line` is that of the file, `cell` the first of a table."""
+
+    row: int
+    line: int | None
+    cell: str | None = None
+
+
+class TableRead(NamedTuple):
+    """How a table was read. `signature` names its header, `ignored` its sheets that were left out."""
+
+    signature: str
+    columns: list[Column]
+    encoding: str | None
+    ignored: tuple[str, ...]
 
 
 class Parsed(NamedTuple):
-    """The entries that are right, in file order, and what is wrong with the others."""
+    """The entries that are right, in file order, and what is wrong with the others.
+
+    `places` belong to `rows`. `cleanings` are at most 500; `own` tells a file that was written here.
+    """
 
     rows: list[EntryIn]
     errors: list[RowError]
+    places: list[Place] = []  # noqa: RUF012
+    cleanings: list[Cleaning] = []  # noqa: RUF012
+    table: TableRead | None = None
+    own: bool = True
 
 
-class _Flaw(NamedTuple):
-    """What is wrong with an entry before its fields are looked at."""
-
-    code: str
-    field: str = ""
-    problem: str = ""
+Remembered = Callable[[str], Mapping[str, str | None] | None]
 
 
-class _Raw(NamedTuple):
-    """One entry as read: its fields, the line of each (`""`: of the entry), and what was wrong already."""
-
-    fields: Mapping[str, Any]
-    lines: Mapping[str, int]
-    errors: list[_Flaw]
-
-
-class _Refused(Exception):
-    """The file as a whole cannot be read."""
-
-    def __init__(self, why: RowError) -> None:
-        self.why = why
-        super().__init__(why.code)
+class _Source(NamedTuple):
+    name: str
+    given: Mapping[str, str | None]
+    remembered: Remembered
+    defaults: Mapping[str, str]
 
 
-def parse(data: bytes, format: Literal["yaml", "jsonl"]) -> Parsed:
+class _Read(NamedTuple):
+    raws: Iterable[Raw]
+    table: TableRead | None = None
+    own: bool = True
+
+
+def format_of(name: str) -> Format | None:
+    """The format that a file's name says."""
+    return SUFFIXES.get(PurePath(name).suffix.lower())
+
+
+def parse(
+    data: bytes,
+    format: Format,
+    *,
+    name: str = "",
+    given: Mapping[str, str | None] | None = None,
+    remembered: Remembered = lambda _signature: None,
+    clean: bool | None = None,
+    defaults: Mapping[str, str] = MappingProxyType({}),
+) -> Parsed:
     """The entries of a file, and its errors; never raises for what stands in the file.
 
     YAML: a list of entries, or a mapping with `entries`; no anchors, aliases or tags. JSONL: one object a line.
+    CSV, XLSX: a table with any column names; `given` says the fields of some columns, `remembered` is asked with the
+    signature of the header. Markdown: our own, questions with answers, or a text that becomes passages.
     At most 5 MB and 20,000 entries; where there are more than 500 errors, the last says how many were left out.
+
+    `clean` None cleans what others wrote and takes a file of ours (and YAML and JSONL) word for word; what cleaning
+    would have changed is listed all the same. `defaults` are fields of entries of others that lack them.
     """
+    table: TableRead | None = None
     try:
-        text = _decoded(data)
-        raws = list(_yaml_rows(text) if format == "yaml" else _json_rows(text))
+        read = _read(data, format, _Source(name, given or {}, remembered, defaults))
+        table = read.table
+        raws = list(read.raws)
         if not raws:
-            raise _Refused(error("empty_file"))
+            raise Refused(error("empty_file"))
         if len(raws) > MAX_ROWS:
-            raise _Refused(error("too_many_rows", count=len(raws), most=MAX_ROWS))
-    except _Refused as refused:
-        return Parsed([], [refused.why])
-    return _checked(raws)
+            raise Refused(error("too_many_rows", count=len(raws), most=MAX_ROWS))
+    except Refused as refused:
+        # With the columns: a person can then say which is which.
+        return Parsed([], [refused.why], table=table, own=False)
+    applied = not read.own if clean is None else clean
+    raws, cleanings = _cleaned(raws, applied)
+    found = _checked(raws)
+    return found._replace(cleanings=cleanings, table=read.table, own=read.own)
+
+
+def _read(data: bytes, format: Format, source: _Source) -> _Read:
+    check_size(data)
+    if format in ("csv", "xlsx"):
+        return _read_table(data, "csv" if format == "csv" else "xlsx", source)
+    if format == "markdown":
+        text = decoded(data).text
+        return _Read(markdown.rows_of(text, source.name, source.defaults), own=markdown.is_own(text))
+    text = _decoded(data)
+    return _Read(structured.yaml_rows(text) if format == "yaml" else structured.json_rows(text))
+
+
+def _read_table(data: bytes, format: Literal["csv", "xlsx"], source: _Source) -> _Read:
+    table = read_table(data, format)
+    signature = columns.signature(table.header)
+    own = columns.is_own(table.header)
+    found = columns.matched(table, source.given, None if own else source.remembered(signature))
+    how = TableRead(signature, found, table.encoding, table.ignored)
+    return _Read(columns.rows_of(table, found, source.defaults), how, own)
 
 
 def _decoded(data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise _Refused(error("too_large", most=MAX_BYTES // 1024 // 1024))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as broken:
-        raise _Refused(
-            error("not_utf8", line=data.count(b"\n", 0, broken.start) + 1, byte=broken.start + 1)
-        ) from broken
+        raise not_utf8(data, broken) from broken
 
 
-def _checked(raws: list[_Raw]) -> Parsed:
+def _cleaned(raws: list[Raw], applied: bool) -> tuple[list[Raw], list[Cleaning]]:
+    """The entries, cleaned where `applied`, and what was (or would be) cleaned."""
+    made: list[Raw] = []
+    told: list[Cleaning] = []
+    for number, raw in enumerate(raws, 1):
+        skip = {"answer"} if raw.changes is not None else set()
+        fields, changes = clean_fields({name: value for name, value in raw.fields.items() if name not in skip})
+        told += _told(raw, number, (*(raw.changes or ()), *changes), applied)
+        lost = [Flaw("lost_text", name) for name, value in fields.items() if is_lost(str(value))] if applied else []
+        made.append(raw._replace(fields={**raw.fields, **fields}, errors=[*raw.errors, *lost]) if applied else raw)
+    return made, told[:MAX_CLEANINGS]
+
+
+def _told(raw: Raw, number: int, changes: Iterable[tuple[str, Change]], applied: bool) -> Iterator[Cleaning]:
+    told: set[Change] = set()  # a wording that was made of the title is not told again
+    for field, change in changes:
+        if change in told:
+            continue
+        told.add(change)
+        line = raw.lines.get(field, raw.lines[""])
+        yield Cleaning(number, line, field, change.kind, change.before, change.after, applied)
+
+
+def _checked(raws: list[Raw]) -> Parsed:
     rows: list[EntryIn] = []
+    places: list[Place] = []
     errors: list[RowError] = []
     seen: dict[str, int] = {}
     for number, raw in enumerate(raws, 1):
@@ -96,20 +199,24 @@ def _checked(raws: list[_Raw]) -> Parsed:
         entry = None if found else _entry(raw, number, found)
         id_ = raw.fields.get("id")
         if isinstance(id_, str) and seen.setdefault(id_, number) != number:
-            line = raw.lines.get("id", raw.lines[""])
-            found.append(error("duplicate_id", row=number, line=line, field="id", id=id_, first=seen[id_]))
+            found.append(_placed(Flaw("duplicate_id", "id", {"id": id_, "first": seen[id_]}), raw, number))
         elif entry is not None:
             rows.append(entry)
-        errors.extend(found)
-    return Parsed(rows, _bounded(errors))
+            places.append(Place(number, raw.lines[""], raw.cells.get("")))
+        errors.extend(one._replace(cell=_cell(raw, one.field)) for one in found)
+    return Parsed(rows, _bounded(errors), places)
 
 
-def _placed(flaw: _Flaw, raw: _Raw, number: int) -> RowError:
+def _cell(raw: Raw, field: str) -> str | None:
+    return raw.cells.get(field, raw.cells.get(""))
+
+
+def _placed(flaw: Flaw, raw: Raw, number: int) -> RowError:
     line = raw.lines.get(flaw.field, raw.lines[""])
-    return error(flaw.code, row=number, line=line, field=flaw.field, problem=flaw.problem)
+    return error(flaw.code, row=number, line=line, field=flaw.field, **flaw.params)
 
 
-def _entry(raw: _Raw, number: int, found: list[RowError]) -> EntryIn | None:
+def _entry(raw: Raw, number: int, found: list[RowError]) -> EntryIn | None:
     """The entry, or None with its errors added to `found`."""
     try:
         return EntryIn.model_validate(raw.fields)
@@ -121,98 +228,3 @@ def _entry(raw: _Raw, number: int, found: list[RowError]) -> EntryIn | None:
 def _bounded(errors: list[RowError]) -> list[RowError]:
     left_out = len(errors) - MAX_ERRORS
     return errors if left_out <= 0 else [*errors[:MAX_ERRORS], error("more_errors", count=left_out)]
-
-
-def _json_rows(text: str) -> Iterator[_Raw]:
-    # Not splitlines(): it also cuts at U+2028, which may stand inside a JSON string.
-    for line, source in enumerate(text.split("\n"), 1):
-        if source.strip():
-            yield _json_row(source, {"": line})
-
-
-def _json_row(source: str, lines: Mapping[str, int]) -> _Raw:
-    twice: list[str] = []
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice.extend(name for name in fields if names.count(name) > 1)
-        return fields
-
-    try:
-        fields = json.loads(source, object_pairs_hook=once)
-    except json.JSONDecodeError as broken:
-        return _Raw({}, lines, [_Flaw("bad_json", problem=f"第 {broken.colno} 个字符处读不下去")])
-    except (ValueError, RecursionError):
-        return _Raw({}, lines, [_Flaw("bad_json", problem="数字太长或嵌套太深")])
-    if not isinstance(fields, dict):
-        return _Raw({}, lines, [_Flaw("not_an_entry")])
-    return _Raw(fields, lines, [_Flaw("duplicate_field", name) for name in twice])
-
-
-def _yaml_rows(text: str) -> Iterator[_Raw]:
-    if odd := _UNPRINTABLE.search(text):
-        raise _Refused(error("control_character", line=text.count("\n", 0, odd.start()) + 1))
-    try:
-        _refuse_tricks(text)
-        root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as broken:
-        mark = broken.problem_mark or broken.context_mark
-        raise _Refused(error("bad_yaml", line=_line(mark), column=mark.column + 1 if mark else 1)) from broken
-    return map(_yaml_row, _entry_nodes(root))
-
-
-def _refuse_tricks(text: str) -> None:
-    """Look at the flat events before anything nested is built from them.
-
-    An alias makes a few lines grow to gigabytes, deep nesting overflows the composer's stack, a tag may ask for other
-    types than ours, and 5 MB of `[],[],[],` take 17 s.
-    """
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if count > _MAX_EVENTS:
-            raise _Refused(error("too_complex"))
-        line = _line(event.start_mark)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Refused(error("yaml_alias", line=line))
-        if getattr(event, "tag", None):
-            raise _Refused(error("yaml_tag", line=line))
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH:
-            raise _Refused(error("too_deep", line=line))
-
-
-def _entry_nodes(root: yaml.Node | None) -> list[yaml.Node]:
-    if root is None:
-        return []
-    if isinstance(root, yaml.MappingNode):
-        values = [value for key, value in root.value if key.value == "entries"]
-        root = values[0] if len(root.value) == 1 and values else root
-    if not isinstance(root, yaml.SequenceNode):
-        raise _Refused(error("not_a_list", line=_line(root.start_mark)))
-    nodes: list[yaml.Node] = root.value
-    return nodes
-
-
-def _yaml_row(node: yaml.Node) -> _Raw:
-    lines = {"": node.start_mark.line + 1}
-    if not isinstance(node, yaml.MappingNode):
-        return _Raw({}, lines, [_Flaw("not_an_entry")])
-    fields: dict[str, Any] = {}
-    errors: list[_Flaw] = []
-    for key, value in node.value:
-        name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
-        if name in lines:
-            errors.append(_Flaw("duplicate_field", name))
-        lines[name] = key.start_mark.line + 1
-        try:
-            fields[name] = yaml.constructor.SafeConstructor().construct_document(value)
-        # ValueError: 2026-02-30 looks like a date to YAML and is none.
-        except (yaml.YAMLError, ValueError, OverflowError, TypeError):
-            errors.append(_Flaw("bad_value", name))
-    return _Raw(fields, lines, errors)
-
-
-def _line(mark: Any) -> int | None:
-    return None if mark is None else mark.line + 1

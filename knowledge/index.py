@@ -2,6 +2,10 @@
 
 It holds ids, hashes and vectors, never texts: SQL is the truth, and `knowledge.reconcile` brings an index up to it from
 any state.
+
+An encoder's vectors lie in one collection, or in two while they are made anew: the successor is filled beside the one
+that answers. Of several the one with the lowest number answers, so that taking it away is the switch: one step, which
+nobody can see half done, and nothing else has to remember which one is in use (`docs/decisions/0008`).
 """
 
 import re
@@ -69,8 +73,51 @@ class IndexIncomplete(IndexFailure):
     word = "index_incomplete"
 
 
-class VectorIndex:
-    """One collection of passages' vectors. Safe from threads; one owner process for a folder."""
+class Collected:
+    """The passages' vectors of one collection: what reconciling needs."""
+
+    dimensions: int
+
+    def count(self) -> int:
+        """Number of passages."""
+        return self._run(lambda collection: collection.count())
+
+    def hashes(self) -> dict[str, str]:
+        """Content hash by passage id, of all passages."""
+        found: dict[str, str] = {}
+        offset = 0
+        while page := self._run(partial(_page, offset=offset)):
+            found.update(page)
+            offset += BATCH
+        return found
+
+    def hashes_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """Content hash by passage id, of those of `ids` that are there."""
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), BATCH):
+            found.update(self._run(partial(_some, ids=list(ids[start : start + BATCH]))))
+        return found
+
+    def upsert(self, passages: Sequence[Passage], vectors: Vectors) -> None:
+        """Add or replace passages; row i of `vectors` belongs to passage i."""
+        if vectors.shape != (len(passages), self.dimensions):
+            raise ValueError(f"vectors of shape {vectors.shape} for {len(passages)} passages × {self.dimensions}")
+        for start in range(0, len(passages), BATCH):
+            some, rows = passages[start : start + BATCH], vectors[start : start + BATCH]
+            self._run(partial(_put, passages=some, vectors=rows))
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Remove passages; unknown ids are passed over."""
+        every = list(ids)
+        for start in range(0, len(every), BATCH):
+            self._run(partial(_remove, ids=every[start : start + BATCH]))
+
+    def _run(self, action: Callable[["Collection"], Answer]) -> Answer:
+        raise NotImplementedError
+
+
+class VectorIndex(Collected):
+    """The vectors that answer. Safe from threads; one owner process for a folder."""
 
     def __init__(self, path: Path | None, url: str | None, dimensions: int, name: str) -> None:
         """Open or make the index, in the folder `path` or at the server `url` (exactly one of them).
@@ -97,33 +144,6 @@ class VectorIndex:
             self.close()
             raise
 
-    def count(self) -> int:
-        """Number of passages."""
-        return self._run(lambda collection: collection.count())
-
-    def hashes(self) -> dict[str, str]:
-        """Content hash by passage id, of all passages."""
-        found: dict[str, str] = {}
-        offset = 0
-        while page := self._run(partial(_page, offset=offset)):
-            found.update(page)
-            offset += BATCH
-        return found
-
-    def upsert(self, passages: Sequence[Passage], vectors: Vectors) -> None:
-        """Add or replace passages; row i of `vectors` belongs to passage i."""
-        if vectors.shape != (len(passages), self.dimensions):
-            raise ValueError(f"vectors of shape {vectors.shape} for {len(passages)} passages × {self.dimensions}")
-        for start in range(0, len(passages), BATCH):
-            some, rows = passages[start : start + BATCH], vectors[start : start + BATCH]
-            self._run(partial(_put, passages=some, vectors=rows))
-
-    def delete(self, ids: Iterable[str]) -> None:
-        """Remove passages; unknown ids are passed over."""
-        every = list(ids)
-        for start in range(0, len(every), BATCH):
-            self._run(partial(_remove, ids=every[start : start + BATCH]))
-
     def query(self, vector: Vector, k: int) -> list[Scored]:
         """The `k` nearest passages, best first; score = cosine similarity, -1 to 1."""
         return self.query_many(np.asarray(vector)[None, :], k)[0]
@@ -142,13 +162,45 @@ class VectorIndex:
         return [_scored(*row) for row in rows]
 
     def clear(self) -> None:
-        """Drop this encoder's collection and make an empty one."""
-        from chromadb.errors import NotFoundError
-
+        """Drop this encoder's vectors and make an empty collection."""
         with self._changing, self._translated():
-            with suppress(NotFoundError):
-                self._live().delete_collection(self.collection_name)
+            for name in self._generations().values():
+                self._drop(name)
             self._collection = self._opened()
+
+    @property
+    def generation(self) -> int:
+        """The number of the collection that answers; `succeed` raises it, in whichever process."""
+        with self._translated():
+            return min(self._generations(), default=0)
+
+    def successor(self) -> "Successor":
+        """The collection that is to take this one's place, with what an interrupted filling has left in it."""
+        with self._changing, self._translated():
+            there = sorted(self._generations())
+            number = there[1] if len(there) > 1 else there[0] + 1 if there else 1
+            return Successor(self, self._made(self._named(number)))
+
+    def coming(self) -> int | None:
+        """How many passages the successor holds; None where there is none."""
+        with self._translated():
+            there = sorted(self._generations())
+            return self._made(self._named(there[1])).count() if len(there) > 1 else None
+
+    def succeed(self) -> None:
+        """Let the successor answer from now on, in every process, and drop what answered."""
+        with self._changing, self._translated():
+            there = sorted(self._generations())
+            if len(there) < 2:
+                return
+            before = self._collection
+            # First: threads that ask meanwhile already ask the new one.
+            self._collection = self._made(self._named(there[1]))
+            try:
+                self._drop(self._named(there[0]))
+            except BaseException:
+                self._collection = before
+                raise
 
     def close(self) -> None:
         """Let go of files, connections and the lock. Idempotent; anything after it raises `IndexFailure`."""
@@ -177,18 +229,24 @@ class VectorIndex:
             raise self._failure(LookupError(f"{found} of {some} found"))
 
     def _run(self, action: Callable[["Collection"], Answer]) -> Answer:
-        """`action` on the collection; once more where somebody has just dropped and made it anew (`clear`)."""
+        """`action` on the collection; once more where somebody has just put another in its place."""
         from chromadb.errors import NotFoundError
 
-        self._live()
-        self._rested()
-        with self._translated():
+        with self._reached():
             try:
                 return action(self._collection)
             except NotFoundError:
                 with self._changing:
                     self._collection = self._opened()
                 return action(self._collection)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """For what is asked of the client: it is open and not at rest, and no foreign exception comes out."""
+        self._live()
+        self._rested()
+        with self._translated():
+            yield
 
     def _rested(self) -> None:
         """Raises the last failure again while the server is left alone."""
@@ -203,10 +261,30 @@ class VectorIndex:
         return client
 
     def _opened(self) -> "Collection":
+        """The one that answers; an empty one where there is none."""
+        there = self._generations()
+        return self._made(there[min(there)] if there else self.collection_name)
+
+    def _made(self, name: str) -> "Collection":
         # embedding_function=None: the default one downloads a model.
         return self._live().get_or_create_collection(
-            self.collection_name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+            name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
+
+    def _generations(self) -> dict[int, str]:
+        """This encoder's collections by their numbers; the first has none in its name."""
+        form = re.compile(re.escape(self.collection_name) + r"(?:-again-(\d+))?")
+        found = (form.fullmatch(collection.name) for collection in self._live().list_collections())
+        return {int(match[1] or 0): match[0] for match in found if match is not None}
+
+    def _named(self, generation: int) -> str:
+        return f"{self.collection_name}-again-{generation}" if generation else self.collection_name
+
+    def _drop(self, name: str) -> None:
+        from chromadb.errors import NotFoundError
+
+        with suppress(NotFoundError):
+            self._live().delete_collection(name)
 
     @contextmanager
     def _translated(self, *also: type[Exception]) -> Iterator[None]:
@@ -240,6 +318,19 @@ class VectorIndex:
             f"向量索引损坏或打不开（{cause}）。知识库本身没有受影响：请先看磁盘空间和目录权限，"
             "再停止服务并运行 qunzhu reindex 重建索引"
         )
+
+
+class Successor(Collected):
+    """A collection that is filled to take the place of the one that answers."""
+
+    def __init__(self, index: VectorIndex, collection: "Collection") -> None:
+        self.dimensions = index.dimensions
+        self._index = index
+        self._collection = collection
+
+    def _run(self, action: Callable[["Collection"], Answer]) -> Answer:
+        with self._index._reached():
+            return action(self._collection)
 
 
 def collection_name(encoder: str, dimensions: int) -> str:
@@ -349,7 +440,14 @@ def _remove(collection: "Collection", ids: list[str]) -> None:
 
 
 def _page(collection: "Collection", offset: int) -> dict[str, str]:
-    got = collection.get(limit=BATCH, offset=offset, include=["metadatas"])
+    return _hashes(collection.get(limit=BATCH, offset=offset, include=["metadatas"]))
+
+
+def _some(collection: "Collection", ids: list[str]) -> dict[str, str]:
+    return _hashes(collection.get(ids=ids, include=["metadatas"]))
+
+
+def _hashes(got: Any) -> dict[str, str]:
     return {id_: str(meta["content_hash"]) for id_, meta in zip(got["ids"], got["metadatas"] or [], strict=True)}
 
 

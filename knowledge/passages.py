@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-Part = Literal["question", "asked", "whole", "chunk"]
-"""A wording, all wordings of an entry together, wordings and answer together; or a piece of a document."""
+Part = Literal["question", "asked", "answer", "whole", "chunk"]
+"""A wording, all wordings of an entry together, its answer, wordings and answer together; or a piece of a document."""
 
 
 @dataclass(frozen=True, slots=True)

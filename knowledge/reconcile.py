@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from knowledge.embeddings import Embedder
-from knowledge.index import VectorIndex
+from knowledge.index import Collected
 from knowledge.passages import Passage
 
-EMBED_BATCH: Final = 256  # passages between two savings: about 0.2 s of encoding is lost by a kill
+EMBED_BATCH: Final = 256  # passages between two savings: the most that a kill loses, a second or two of encoding
 
 Progress = Callable[[int, int], None]
 
@@ -20,9 +20,17 @@ class Reconciled(NamedTuple):
     removed: int
     kept: int
 
+    def plus(self, later: "Reconciled", total: int) -> "Reconciled":
+        """Of two one after another, for an index that then holds `total`."""
+        added, changed, removed = (one + other for one, other in zip(self[:3], later[:3], strict=True))
+        return Reconciled(added, changed, removed, kept=max(0, total - added - changed))
+
+
+NOTHING: Final = Reconciled(0, 0, 0, 0)
+
 
 def reconcile(
-    index: VectorIndex, embedder: Embedder, passages: Sequence[Passage], *, progress: Progress | None = None
+    index: Collected, embedder: Embedder, passages: Sequence[Passage], *, progress: Progress | None = None
 ) -> Reconciled:
     """Make `index` hold exactly `passages`. Interrupted, it has kept what was done and goes on from there.
 
@@ -36,6 +44,18 @@ def reconcile(
     # What was withdrawn goes first: it must not be found any more, even if embedding fails below.
     gone = [id_ for id_ in had if id_ not in wanted]
     index.delete(gone)
+    return _put(index, embedder, passages, had, progress)._replace(removed=len(gone))
+
+
+def put(index: Collected, embedder: Embedder, passages: Sequence[Passage]) -> Reconciled:
+    """Make `index` hold these passages, whatever else it holds. Raises `EmbeddingError`, `IndexFailure`."""
+    had = index.hashes_of([passage.id for passage in passages])
+    return _put(index, embedder, passages, had, None)
+
+
+def _put(
+    index: Collected, embedder: Embedder, passages: Sequence[Passage], had: dict[str, str], progress: Progress | None
+) -> Reconciled:
     due = [passage for passage in passages if had.get(passage.id) != passage.content_hash]
     for start in range(0, len(due), EMBED_BATCH):
         some = due[start : start + EMBED_BATCH]
@@ -43,4 +63,4 @@ def reconcile(
         if progress is not None:
             progress(start + len(some), len(due))
     changed = sum(passage.id in had for passage in due)
-    return Reconciled(added=len(due) - changed, changed=changed, removed=len(gone), kept=len(passages) - len(due))
+    return Reconciled(added=len(due) - changed, changed=changed, removed=0, kept=len(passages) - len(due))

@@ -17,7 +17,23 @@ from core.crypto import new_token
 from server import metrics, problems, reference
 from server.console import routes as console
 from server.notices import Notices
-from server.routes import admin, campaigns, deliveries, drafts, events, health, knowledge, messages, questions
+from server.routes import (
+    admin,
+    campaigns,
+    candidates,
+    deliveries,
+    drafts,
+    entry_care,
+    events,
+    health,
+    knowledge,
+    knowledge_files,
+    messages,
+    packs,
+    phrasings,
+    questions,
+    scripts,
+)
 from server.state import State
 from server.traffic import Traffic
 from server.wake import listening
@@ -31,7 +47,23 @@ _HEADERS: Final = {
     "x-frame-options": "DENY",
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
 }
-_ROUTES: Final = (health, messages, events, drafts, deliveries, campaigns, knowledge, questions, admin)
+_ROUTES: Final = (
+    health,
+    messages,
+    events,
+    drafts,
+    deliveries,
+    campaigns,
+    knowledge,
+    knowledge_files,
+    entry_care,
+    candidates,
+    phrasings,
+    packs,
+    scripts,
+    questions,
+    admin,
+)
 
 
 def create_app(services: Services, *, cli_token: str | None = None) -> FastAPI:

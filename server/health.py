@@ -44,12 +44,16 @@ def readiness(services: Services) -> Ready:
         checks["database"] = error.code
     else:
         checks["backlog"] = "ok" if lag <= _MOST_LAG_SECONDS else f"oldest due row waits {lag:.0f} s"
+    index_answers = True
     try:
+        if (filling := services.knowledge.filling()) is not None:
+            checks["index"] = f"{filling.state} {filling.done}/{filling.total}"
         services.knowledge.check()
     except Exception as error:
-        checks["index"] = getattr(error, "code", type(error).__name__)
-    # A backlog is told, but is no reason to take the process out of service: it is what works it off.
-    fit = checks["database"] == checks["index"] == "ok"
+        index_answers, checks["index"] = False, getattr(error, "code", type(error).__name__)
+    # A backlog and an index that fills are told, but are no reason to take the process out of service: it works them
+    # off, and answers meanwhile.
+    fit = checks["database"] == "ok" and index_answers
     return Ready(status="ready" if fit else "not_ready", checks=checks)
 
 

@@ -16,6 +16,7 @@ from knowledge.base import KnowledgeBase
 from knowledge.batcher import MicroBatcher
 from knowledge.embeddings import EmbeddedEncoder, Embedder, RemoteEncoder
 from knowledge.index import VectorIndex
+from knowledge.second_lane import open_lane
 from store import migrate
 from store.session import Database
 
@@ -38,9 +39,14 @@ def open_database(env: Environment, clock: Clock | None = None) -> Database:
 
 
 def open_services(
-    env: Environment, clock: Clock | None = None, progress: Callable[[int, int], None] | None = None
+    env: Environment,
+    clock: Clock | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    wait: bool = True,
 ) -> Services:
-    """Everything, ready to work: the schema current, roles and first owner there, the index reconciled.
+    """Everything, ready to work: the schema current, roles and first owner there, the index reconciled. Without `wait`
+    an index that holds half of what it should is filled beside the work.
 
     Raises `Unavailable` (`database_unavailable`, `index_locked` where another process owns the data folder).
     """
@@ -53,12 +59,21 @@ def open_services(
     except BaseException:
         database.close()
         raise
-    knowledge = KnowledgeBase(database, index, MicroBatcher(encoder), gate.shipped())
+    try:
+        second = open_lane(path, env.chroma_url, wanted=env.second_encoder != "off" and env.embeddings_url is None)
+    except BaseException:
+        index.close()
+        database.close()
+        raise
+    knowledge = KnowledgeBase(database, index, MicroBatcher(encoder), gate.shipped(), second)
     services = Services(env, clock, database.keyring, database, knowledge, _model(env, database, clock))
     try:
         access.bootstrap(services)
         warm()
-        knowledge.refresh(progress)
+        if wait:
+            knowledge.refresh(progress)
+        else:
+            knowledge.begin(progress)
     except BaseException:
         close_services(services)
         raise

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
-from agent.flows import access, campaigns, deliveries, inbox, intake, stuck
+from agent.flows import access, campaigns, deliveries, gathering, inbox, intake, stuck
 from agent.services import Services
 from core import log, tunables
 from core.errors import Unavailable, Unusable
@@ -147,7 +147,7 @@ class Worker:
     def _refresh(self) -> None:
         """Newer knowledge, if it can be had: with the index away, messages that need none of it still get done."""
         try:
-            self._services.knowledge.refresh()
+            self._services.knowledge.keep_up()
         except Unusable as error:
             _log.warning("knowledge_not_refreshed", code=error.code)
 
@@ -158,7 +158,16 @@ class Worker:
         return bool(claims)
 
     def _sweep(self) -> None:
-        sweeps = (deliveries.sweep, campaigns.sweep, access.sweep, intake.sweep, inbox.sweep, stuck.sweep, _mend)
+        sweeps = (
+            deliveries.sweep,
+            campaigns.sweep,
+            access.sweep,
+            intake.sweep,
+            inbox.sweep,
+            stuck.sweep,
+            _mend,
+            gathering.sweep,
+        )
         while not self._stopping.wait(SWEEP_SECONDS):
             for sweep in sweeps:
                 try:

@@ -218,6 +218,18 @@ def members_with_open(db: ReadSession, member_ids: Collection[str]) -> set[str]:
     return {str(found) for found in db.execute(query).scalars()}
 
 
+def note_alternatives(db: WriteSession, draft_id: str, alternatives: Sequence[dict[str, Any]]) -> bool:
+    """Replace the alternatives of an open draft, which is no new version of it; False where it is decided."""
+    change = sa.update(DraftRow).where(DraftRow.id == draft_id, DraftRow.status.in_(OPEN_DRAFT_STATUSES))
+    noted = change.values(alternatives=list(alternatives)).returning(DraftRow.id)
+    return db.execute(noted.execution_options(synchronize_session=False)).first() is not None
+
+
+def state_of(draft: DraftRow) -> dict[str, object]:
+    """What the loser of a race is told."""
+    return {"id": draft.id, "status": draft.status, "version": draft.version, "decided_by": draft.decided_by}
+
+
 def expire(db: WriteSession, draft_id: str, reason: str, by: str) -> bool:
     """Expire an open draft; False where it was decided meanwhile."""
     change = sa.update(DraftRow).where(DraftRow.id == draft_id, DraftRow.status.in_(OPEN_DRAFT_STATUSES))

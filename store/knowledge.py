@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Date, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import ColumnElement, Date, ForeignKey, Index, Integer, String, Text, orm
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.vocabulary import EntryStatus
 from store.base import Base, Hash, Id
 from store.session import ReadSession, WriteSession
+
+Sort = Literal["id", "hits", "updated"]
 
 
 class EntryRow(Base):
@@ -76,9 +78,58 @@ def approved(db: ReadSession) -> list[EntryRow]:
     return list(db.execute(query).scalars())
 
 
+class Mark(NamedTuple):
+    """What tells one state of an entry from every other: each edit raises the version."""
+
+    version: int
+    content_hash: str
+
+
+def marks(db: ReadSession) -> dict[str, Mark]:
+    """The marks of what may be searched, by id, in the order of `approved`."""
+    row = EntryRow
+    query = sa.select(row.id, row.version, row.content_hash).where(row.status == EntryStatus.APPROVED).order_by(row.id)
+    return {id_: Mark(number, hash_) for id_, number, hash_ in db.execute(query)}
+
+
 def many(db: ReadSession, entry_ids: Sequence[str]) -> dict[str, EntryRow]:
     query = sa.select(EntryRow).where(EntryRow.id.in_(entry_ids))
     return {row.id: row for row in db.execute(query).scalars()}
+
+
+def comparable(db: ReadSession, communities: frozenset[str] | None) -> Sequence[Any]:
+    """Of every entry (of the given communities, and of all) what duplicates are found by: id, kind, title, phrasings,
+    answer, community_id, audience, status, valid_from, valid_until."""
+    row = EntryRow
+    query = sa.select(
+        row.id,
+        row.kind,
+        row.title,
+        row.phrasings,
+        row.answer,
+        row.community_id,
+        row.audience,
+        row.status,
+        row.valid_from,
+        row.valid_until,
+    )
+    return db.execute(query.where(*seen_in(communities)).order_by(row.id)).all()
+
+
+def count(db: ReadSession, communities: frozenset[str] | None, community: str | None = None) -> int:
+    """How many entries there are, of every community or of those given, or of one community's own."""
+    query = sa.select(sa.func.count()).select_from(EntryRow).where(*seen_in(communities))
+    if community is not None:
+        query = query.where(EntryRow.community_id == community)
+    return db.execute(query).scalar_one()
+
+
+def of_source(db: ReadSession, name: str, *, kind: str, status: str) -> list[EntryRow]:
+    """Entries that were taken from the file `name` or a part of it."""
+    place = EntryRow.source
+    query = sa.select(EntryRow).where(sa.or_(place == name, place.startswith(f"{name} > ", autoescape=True)))
+    query = query.where(EntryRow.kind == kind, EntryRow.status == status).order_by(EntryRow.id)
+    return list(db.execute(query).scalars())
 
 
 def page(
@@ -88,19 +139,49 @@ def page(
     kind: str | None = None,
     scene: str | None = None,
     status: str | None = None,
+    text: str | None = None,
+    sort: Sort = "id",
     after: str | None = None,
     limit: int = 50,
 ) -> list[EntryRow]:
-    """Entries by id, of every community or of those given."""
-    query = sa.select(EntryRow).order_by(EntryRow.id).limit(limit)
-    if communities is not None:
-        query = query.where(sa.or_(EntryRow.community_id.is_(None), EntryRow.community_id.in_(communities)))
+    """Entries of every community or of those given: by id, those used most first, or those changed last first. `text`
+    stands in the id, the title, a phrasing, the answer or a tag; `after` is the last entry of the page before."""
+    query = sa.select(EntryRow).where(*seen_in(communities)).limit(limit)
     for column, wanted in ((EntryRow.kind, kind), (EntryRow.scene, scene), (EntryRow.status, status)):
         if wanted is not None:
             query = query.where(column == wanted)
+    if text:
+        query = query.where(_holds(text))
+    return list(db.execute(_in_order(query, sort, after)).scalars())
+
+
+def seen_in(communities: frozenset[str] | None) -> list[ColumnElement[bool]]:
+    """What holds for every community is seen in each."""
+    if communities is None:
+        return []
+    return [sa.or_(EntryRow.community_id.is_(None), EntryRow.community_id.in_(communities))]
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    columns = (
+        EntryRow.id,
+        EntryRow.title,
+        EntryRow.answer,
+        sa.cast(EntryRow.phrasings, Text),
+        sa.cast(EntryRow.tags, Text),
+    )
+    return sa.or_(*(column.icontains(text, autoescape=True) for column in columns))
+
+
+def _in_order(query: sa.Select[Any], sort: Sort, after: str | None) -> sa.Select[Any]:
+    if sort == "id":
+        return query.order_by(EntryRow.id).where(*([EntryRow.id > after] if after is not None else []))
+    column = EntryRow.hits if sort == "hits" else EntryRow.updated_at
     if after is not None:
-        query = query.where(EntryRow.id > after)
-    return list(db.execute(query).scalars())
+        last = orm.aliased(EntryRow)
+        there = sa.select(last.hits if sort == "hits" else last.updated_at).where(last.id == after).scalar_subquery()
+        query = query.where(sa.or_(column < there, sa.and_(column == there, EntryRow.id > after)))
+    return query.order_by(column.desc(), EntryRow.id)
 
 
 def replace(db: WriteSession, entry_id: str, *, version: int, **values: Any) -> bool:

@@ -3,6 +3,7 @@
 Names and contact ids are sealed with the member's own key; they are found by keyed hash. Erasing drops the key.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -170,6 +171,16 @@ def join(db: WriteSession, community_id: str, member_id: str, at: datetime, sour
             "source": source,
         },
     )
+
+
+def joined_at(db: ReadSession, member_id: str, communities: Sequence[str]) -> datetime | None:
+    """Since when the member has been in any of these communities; None where in none of them now."""
+    query = sa.select(sa.func.min(MembershipRow.joined_at)).where(
+        MembershipRow.member_id == member_id,
+        MembershipRow.community_id.in_(communities),
+        MembershipRow.left_at.is_(None),
+    )
+    return db.execute(query).scalar_one()
 
 
 def leave(db: WriteSession, community_id: str, member_id: str, at: datetime) -> bool:

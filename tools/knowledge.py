@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from core.caller import Caller
 from core.scopes import Scope
-from core.vocabulary import EntryKind
+from core.vocabulary import ANSWERING_KINDS, Audience, EntryKind
 from knowledge.base import KnowledgeBase
 from knowledge.gate import Judged
 from knowledge.retriever import Candidate
@@ -26,7 +26,8 @@ def search_knowledge(
     *,
     communities: tuple[str, ...],
     today: date,
-    kinds: tuple[EntryKind, ...] = (EntryKind.FAQ,),
+    kinds: tuple[EntryKind, ...] = ANSWERING_KINDS,
+    audience: Audience | None = None,
     threshold: float | None = None,
     k: int = 5,
 ) -> Finding:
@@ -35,5 +36,5 @@ def search_knowledge(
     Raises `Forbidden` `scope_missing` without `knowledge:read` there.
     """
     caller.require(Scope.KNOWLEDGE_READ, communities[0])
-    candidates = knowledge.retriever.search(text, SearchScope(communities, today, kinds), k)
+    candidates = knowledge.retriever.search(text, SearchScope(communities, today, kinds, audience), k)
     return Finding(candidates, knowledge.gate.judge(candidates, threshold))

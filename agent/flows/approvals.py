@@ -4,7 +4,7 @@ delivery it means becomes due: there is no other way from a draft to a member.""
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.flows import outgoing
+from agent.flows import outgoing, picking
 from agent.services import Services
 from agent.steps.reply import same_text
 from core import tunables
@@ -62,7 +62,7 @@ def decide(services: Services, caller: Caller, draft_id: str, ruling: Ruling, *,
         draft = _visible(db, caller, draft_id)
         _may_decide(caller, draft, ruling.decision)
         if draft.status not in OPEN_DRAFT_STATUSES:
-            raise Conflict("draft_decided", extra=state_of(draft))
+            raise Conflict("draft_decided", extra=drafts.state_of(draft))
         ruling = _checked(db, services, draft, ruling)
         decided = _apply(db, services, caller, draft, ruling, undoable=undoable)
         db.audit(Deed(caller, f"draft.{decided.status}", "draft", draft_id, draft.community_id, _details(decided)))
@@ -83,11 +83,12 @@ def undo(services: Services, caller: Caller, draft_id: str, version: int) -> Dec
         # A bot that pulls may be reading while this commits: the last moment before the hand-over is too late.
         cancelled = deliveries.cancel_before(db, draft_id, services.clock.now() + _HANDOVER)
         if draft.status in _SENT and not cancelled:
-            raise Conflict("undo_too_late", extra=state_of(draft))
+            raise Conflict("undo_too_late", extra=drafts.state_of(draft))
         reopened = drafts.reopen(db, draft_id, version=version, statuses=(*_SENT, DraftStatus.REJECTED))
         if not reopened:
-            raise Conflict("draft_decided", extra=state_of(draft))
+            raise Conflict("draft_decided", extra=drafts.state_of(draft))
         _keep_version(db, draft_id, version + 1, DraftStatus.PENDING, Protected("", None), caller, text=draft.text)
+        picking.forget(db, draft)
         details = {"version": version + 1, "cancelled": cancelled}
         db.audit(Deed(caller, "draft.undone", "draft", draft_id, draft.community_id, details))
         changes.note(db, changes.DRAFTS)
@@ -100,11 +101,6 @@ def snooze(services: Services, caller: Caller, draft_id: str, minutes: int) -> N
         _visible(db, caller, draft_id)
         until = db.now + timedelta(minutes=minutes)
         db.merge(DraftSnoozeRow(draft_id=draft_id, user_id=caller.id, hidden_until=until))
-
-
-def state_of(draft: DraftRow) -> dict[str, object]:
-    """What the loser of a race is told."""
-    return {"id": draft.id, "status": draft.status, "version": draft.version, "decided_by": draft.decided_by}
 
 
 def _visible(db: ReadSession, caller: Caller, draft_id: str) -> DraftRow:
@@ -161,6 +157,7 @@ def _apply(
         return Decided(draft.id, ruling.version + 1, status, None, 0)
     window = settings.value(db, tunables.UNDO_SECONDS, communities.lineage(db, draft.community_id)) if undoable else 0
     decision = f"{draft.id}:{ruling.version + 1}"
+    picking.note_picked(db, draft, final.masked)
     delivery = outgoing.queue_reply(db, draft, final, decision=decision, wait=timedelta(seconds=window))
     return Decided(draft.id, ruling.version + 1, status, delivery, window)
 
@@ -184,7 +181,7 @@ def _set(
         current = drafts.get(db, draft.id)
         assert current is not None
         code = "draft_decided" if current.status not in OPEN_DRAFT_STATUSES else "draft_changed"
-        raise Conflict(code, extra=state_of(current))
+        raise Conflict(code, extra=drafts.state_of(current))
 
 
 def _keep_version(

@@ -25,6 +25,7 @@ class CommunityView:
     tone: str
     context: timedelta
     cascade: bool
+    new_days: int
 
 
 def view(db: ReadSession, community_id: str) -> CommunityView:
@@ -41,6 +42,7 @@ def view(db: ReadSession, community_id: str) -> CommunityView:
         threshold=settings.value(db, tunables.GATE_THRESHOLD, lineage),
         tone=settings.value(db, tunables.TONE, lineage),
         cascade=settings.value(db, tunables.CASCADE),
+        new_days=settings.value(db, tunables.ACTIVITY_NEW_DAYS),
         context=timedelta(minutes=settings.value(db, tunables.CONTEXT_MINUTES, lineage)),
     )
 

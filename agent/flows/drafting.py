@@ -66,6 +66,7 @@ def ask(services: Services, read: Read, question: str) -> Asked:
         question,
         communities=view.lineage,
         today=today(read.at),
+        audience=read.audience,
         threshold=view.threshold,
     )
     return Asked(question=question, candidates=tuple(found.candidates), judged=found.judged)

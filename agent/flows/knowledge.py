@@ -3,14 +3,21 @@ processes by the change counter."""
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from typing import Any, NamedTuple
 
+from agent.flows import knowledge_files
+from agent.flows.knowledge_files import Reading
 from agent.services import Services
 from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound
 from core.scopes import Scope
-from knowledge.importing import EntryIn, Format, RowError, parse
+from core.vocabulary import EntryStatus
+from knowledge.duplicates import Match
+from knowledge.import_errors import error
+from knowledge.importing import Cleaning, EntryIn, Format, Parsed, Place, RowError, TableRead
 from store import changes, communities, knowledge
 from store.audit import Deed
 from store.base import insert_new
@@ -20,13 +27,18 @@ from store.session import ReadSession, WriteSession
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, or, in a dry run, would do."""
+    """What an import did, or, in a dry run, would do. `gone` are passages that the file no longer has."""
 
     added: int
     changed: int
     unchanged: int
     errors: list[RowError]
     dry_run: bool
+    matches: list[Match] = field(default_factory=list)
+    cleanings: list[Cleaning] = field(default_factory=list)
+    table: TableRead | None = None
+    gone: list[str] = field(default_factory=list)
+    retired: int = 0
 
 
 def import_file(
@@ -38,39 +50,112 @@ def import_file(
     dry_run: bool,
     partial: bool = False,
     only_new: bool = False,
+    strict: bool = False,
+    retire_gone: bool = False,
+    how: Reading | None = None,
 ) -> Imported:
     """Import a whole file in one transaction: with any bad row nothing is stored, unless `partial` takes the good
     ones. Entries are matched by id; an equal one is left alone, and with `only_new` every one that exists.
 
+    With `strict`, duplicates and conflicts are errors too. `retire_gone` retires passages that the same document no
+    longer has. How the columns of a table were read is remembered once it is stored.
     Raises `Forbidden` `scope_missing` for a community that the caller may not edit.
     """
-    parsed = parse(data, format)
-    with services.database.read() as db:
-        unknown = _unknown_communities(db, parsed.rows)
-        errors = [*parsed.errors, *unknown]
-        rows = [row for number, row in enumerate(parsed.rows, 1) if number not in {error.row for error in unknown}]
-        if only_new:
-            there = knowledge.many(db, [row.id for row in rows])
-            rows = [row for row in rows if row.id not in there]
-        caller.require(Scope.KNOWLEDGE_EDIT)
-        for row in rows:
-            _require_edit(caller, row.community)
-        for old in knowledge.many(db, [row.id for row in rows]).values():
-            _require_edit(caller, old.community_id)
-        plan = _plan(db, rows)
+    caller.require(Scope.KNOWLEDGE_EDIT)
+    how = how or Reading()
+    parsed = knowledge_files.read(services, data, format, how)
+    plan = _planned(services, caller, parsed, how, only_new=only_new, strict=strict)
     if dry_run:
-        return Imported(**plan, errors=errors, dry_run=True)
-    if errors and not partial:
-        return Imported(0, 0, 0, errors, dry_run=False)
+        return plan.told
+    if plan.told.errors and not partial:
+        return replace(plan.told, added=0, changed=0, unchanged=0, dry_run=False)
     with services.database.write() as db:
-        counts = dict.fromkeys(plan, 0)
-        for row in rows:
-            counts[_put(db, caller, row, knowledge.get(db, row.id))] += 1
-        if counts["added"] or counts["changed"]:
+        done = _store(db, caller, plan, retire_gone=retire_gone)
+        knowledge_files.remember(db, caller, parsed, format)
+        if done.added or done.changed or done.retired:
             changes.note(db, changes.KNOWLEDGE)
             db.after_commit(services.knowledge.touch)
-            db.audit(Deed(caller, "knowledge.imported", "knowledge", "import", None, counts))
-    return Imported(**counts, errors=errors, dry_run=False)
+    return done
+
+
+class _Plan(NamedTuple):
+    """The entries to store, and what the import will tell."""
+
+    rows: list[EntryIn]
+    told: Imported
+
+
+def _planned(
+    services: Services, caller: Caller, parsed: Parsed, how: Reading, *, only_new: bool, strict: bool
+) -> _Plan:
+    with services.database.read() as db:
+        rows, places, errors = _of_known_communities(db, parsed)
+        there = knowledge.many(db, [row.id for row in rows])
+        _require_edit_of(caller, rows, [*there.values()])
+        gone = [row.id for row in knowledge_files.gone(db, how.name, rows)]
+    if only_new:
+        rows, found = [row for row in rows if row.id not in there], []
+    else:
+        found = knowledge_files.matches(services, caller, rows, places)
+        errors += knowledge_files.strictly(found, places) if strict else []
+        wrong = {error.row for error in errors}
+        rows = [row for row, place in zip(rows, places, strict=True) if place.row not in wrong]
+    counts = Counter(_effect(row, there.get(row.id)) for row in rows)
+    told = Imported(
+        counts["added"],
+        counts["changed"],
+        counts["unchanged"],
+        [*parsed.errors, *errors],
+        dry_run=True,
+        matches=found,
+        cleanings=parsed.cleanings,
+        table=parsed.table,
+        gone=gone,
+    )
+    return _Plan(rows, told)
+
+
+def _effect(row: EntryIn, old: EntryRow | None) -> str:
+    if old is None:
+        return "added"
+    return "unchanged" if old.content_hash == content_hash(row) else "changed"
+
+
+def _store(db: WriteSession, caller: Caller, plan: _Plan, *, retire_gone: bool) -> Imported:
+    counts = Counter(_put(db, caller, row, knowledge.get(db, row.id)) for row in plan.rows)
+    counts["retired"] = _retire(db, caller, plan.told.gone) if retire_gone else 0
+    if counts["added"] or counts["changed"] or counts["retired"]:
+        db.audit(Deed(caller, "knowledge.imported", "knowledge", "import", None, dict(counts)))
+    added, changed, unchanged = counts["added"], counts["changed"], counts["unchanged"]
+    told = replace(plan.told, added=added, changed=changed, unchanged=unchanged, dry_run=False)
+    return replace(told, retired=counts["retired"])
+
+
+def _of_known_communities(db: ReadSession, parsed: Parsed) -> tuple[list[EntryIn], list[Place], list[RowError]]:
+    """The rows and places of communities that there are, and the errors of the others."""
+    known = {row.id for row in communities.every(db)}
+    good = [row.community is None or row.community in known for row in parsed.rows]
+    unknown = [
+        error("community_unknown", row=place.row, line=place.line, field="community", community=row.community)
+        for row, place, is_known in zip(parsed.rows, parsed.places, good, strict=True)
+        if not is_known
+    ]
+    return [*compress(parsed.rows, good)], [*compress(parsed.places, good)], unknown
+
+
+def _require_edit_of(caller: Caller, rows: list[EntryIn], old: list[EntryRow]) -> None:
+    for community_id in {row.community for row in rows} | {row.community_id for row in old}:
+        _require_edit(caller, community_id)
+
+
+def _retire(db: WriteSession, caller: Caller, entry_ids: list[str]) -> int:
+    """Take these out of use; what somebody else took out meanwhile stays as it is."""
+    done = 0
+    for row in knowledge.many(db, entry_ids).values():
+        _require_edit(caller, row.community_id)
+        entry = written(row).model_copy(update={"status": EntryStatus.RETIRED})
+        done += _put(db, caller, entry, row) == "changed"
+    return done
 
 
 def _require_edit(caller: Caller, community_id: str | None) -> None:
@@ -80,25 +165,6 @@ def _require_edit(caller: Caller, community_id: str | None) -> None:
     caller.require(Scope.KNOWLEDGE_EDIT, community_id)
 
 
-def _unknown_communities(db: ReadSession, rows: list[EntryIn]) -> list[RowError]:
-    known = {row.id for row in communities.every(db)}
-    return [
-        RowError(number, None, "community", "community_unknown", f"没有 {row.community!r} 这个社群，请先建群或改正")
-        for number, row in enumerate(rows, start=1)
-        if row.community is not None and row.community not in known
-    ]
-
-
-def _plan(db: ReadSession, rows: list[EntryIn]) -> dict[str, int]:
-    found = knowledge.many(db, [row.id for row in rows])
-    counts = {"added": 0, "changed": 0, "unchanged": 0}
-    for row in rows:
-        old = found.get(row.id)
-        same = old is not None and old.content_hash == content_hash(row)
-        counts["added" if old is None else "unchanged" if same else "changed"] += 1
-    return counts
-
-
 def save(services: Services, caller: Caller, entry: EntryIn, *, version: int | None) -> EntryRow:
     """Create an entry (`version` None) or replace exactly this version of it.
 
@@ -106,15 +172,20 @@ def save(services: Services, caller: Caller, entry: EntryIn, *, version: int | N
     `community_not_found`), `Forbidden`.
     """
     with services.database.write() as db:
-        if entry.community is not None and communities.get(db, entry.community) is None:
-            raise NotFound("community_not_found", extra={"community_id": entry.community})
-        _require_edit(caller, entry.community)
-        if _put(db, caller, entry, _checked(db, caller, entry, version)) != "unchanged":
-            changes.note(db, changes.KNOWLEDGE)
-            db.after_commit(services.knowledge.touch)
-        row = knowledge.get(db, entry.id)
-        assert row is not None
-        return row
+        return save_in(db, services, caller, entry, version=version)
+
+
+def save_in(db: WriteSession, services: Services, caller: Caller, entry: EntryIn, *, version: int | None) -> EntryRow:
+    """`save` within a transaction that does more."""
+    if entry.community is not None and communities.get(db, entry.community) is None:
+        raise NotFound("community_not_found", extra={"community_id": entry.community})
+    _require_edit(caller, entry.community)
+    if _put(db, caller, entry, _checked(db, caller, entry, version)) != "unchanged":
+        changes.note(db, changes.KNOWLEDGE)
+        db.after_commit(services.knowledge.touch)
+    row = knowledge.get(db, entry.id)
+    assert row is not None
+    return row
 
 
 def _checked(db: WriteSession, caller: Caller, entry: EntryIn, version: int | None) -> EntryRow | None:
@@ -162,6 +233,12 @@ def _values(entry: EntryIn) -> dict[str, Any]:
         "community_id": entry.community,
         "content_hash": content_hash(entry),
     }
+
+
+def written(row: EntryRow) -> EntryIn:
+    """A stored entry as its author wrote it."""
+    fields = {name: getattr(row, name) for name in EntryIn.model_fields if name != "community"}
+    return EntryIn.model_validate(fields | {"community": row.community_id})
 
 
 def content_hash(entry: EntryIn) -> str:

@@ -11,7 +11,7 @@ from agent.flows.community import CommunityView
 from agent.services import Services
 from agent.steps.follow_up import Open, Part, Said, correction
 from agent.steps.triage import Triage, classify, questions
-from core.vocabulary import MessageKind, MessageType, SenderRole
+from core.vocabulary import Audience, MessageKind, MessageType, SenderRole
 from store import drafts, members, messages
 from store.drafts import DraftRow
 from store.messages import MessageRow
@@ -67,6 +67,7 @@ class Read:
     at: datetime
     community: CommunityView | None = None
     has_name: bool = False
+    audience: Audience | None = None
     before: tuple[Said, ...] = ()
     quoted: str | None = None
     opens: tuple[Open, ...] = ()
@@ -131,19 +132,20 @@ class _Reader:
             asked_at=max(row.sent_at for row in asked),
             external_ids=frozenset(row.external_id for row in asked),
             parts=_parts(text, _answers(draft)),
-            called=self._called(draft.member_id, draft.channel),
+            called=called(self._db, self._keys, draft.member_id, draft.channel),
         )
-
-    def _called(self, member_id: str | None, channel: str) -> frozenset[str]:
-        if member_id is None:
-            return frozenset()
-        identity = members.identity(self._db, member_id, channel)
-        name = self._keys.name(members.get(self._db, member_id))
-        return frozenset(([identity.external_hash] if identity else []) + ([f"@{name}"] if name else []))
 
     def _said_since(self, lane: str, since: datetime, who: Sequence[str], without: set[str]) -> list[Said]:
         rows = messages.said_since(self._db, lane, since, who, MOST_SAID)
         return [said_of(row) for row in rows if row.id not in without]
+
+    def _audience(self, head: MessageRow, view: CommunityView) -> Audience | None:
+        """Whether entries for new or for old members are meant for the asker; None where nobody knows since when they
+        are here."""
+        joined = members.joined_at(self._db, head.member_id, view.lineage) if head.member_id else None
+        if joined is None:
+            return None
+        return Audience.NEW if (self._now - joined).days <= view.new_days else Audience.OLD
 
     def _with_context(self, read: Read) -> Read:
         head, last = read.turn.head, read.turn.rows[-1]
@@ -153,6 +155,7 @@ class _Reader:
             read,
             community=view,
             has_name=bool(self._keys.name(member)),
+            audience=self._audience(head, view),
             before=self._before(read.turn, view.context),
             quoted=self._quoted(read.turn),
             heard=messages.heard(self._db, head.lane, head.sent_at, head.member_id),
@@ -169,7 +172,7 @@ class _Reader:
             asked_at=asked[-1].sent_at,
             external_ids=frozenset(row.external_id for row in read.turn.rows),
             parts=_parts("\n".join(row.text for row in asked), ()),
-            called=self._called(head.member_id, head.channel),
+            called=called(self._db, self._keys, head.member_id, head.channel),
         )
         # Said in one breath, 打错了 corrects the wording and takes nothing back.
         closing = [said_of(row) for row in rest if correction(row.text) is None]
@@ -210,7 +213,17 @@ def _split(turn: Turn) -> tuple[tuple[MessageRow, ...], tuple[MessageRow, ...]]:
     return turn.kept[:end], turn.kept[end:]
 
 
+def called(db: ReadSession, keys: MemberKeys, member_id: str | None, channel: str) -> frozenset[str]:
+    """What a mention of a member looks like in messages of a channel."""
+    if member_id is None:
+        return frozenset()
+    identity = members.identity(db, member_id, channel)
+    name = keys.name(members.get(db, member_id))
+    return frozenset(([identity.external_hash] if identity else []) + ([f"@{name}"] if name else []))
+
+
 def said_of(row: MessageRow) -> Said:
+    """A message as `follow_up` reads it."""
     return Said(
         role=SenderRole(row.sender_role),
         member_id=row.member_id,

@@ -12,8 +12,7 @@ from core.vocabulary import AbstainedReason, Band
 from knowledge.gate import Verdict
 
 MARGIN: Final = 0.06
-"""How far below the threshold a related entry is still worth a question. The gap between the gate's two thresholds is
-0.04: in effect all that is related, and nothing where a community set a much higher threshold of its own."""
+"""How far behind the best, in the blend's score, another entry is still worth a question."""
 MOST_JUDGED: Final = 2
 """Entries judged for one message in the cascade; without it, twice as many."""
 
@@ -74,7 +73,7 @@ def _doubts(question: int, one: Asked, *, cascade: bool) -> list[Doubt]:
     near = [
         n
         for n, candidate in enumerate(one.candidates)
-        if not candidate.expired and candidate.score >= one.judged.threshold - MARGIN
+        if not candidate.expired and candidate.score >= one.candidates[0].score - MARGIN
     ]
     return [Doubt(question, n) for n in near[:MOST_JUDGED]]
 

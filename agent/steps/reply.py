@@ -43,12 +43,14 @@ class Citation(_Value):
 
 
 class Alternative(_Value):
-    """An entry that came near, with its score and, where the draft abstains, why it doesn't answer."""
+    """An entry that came near, with its score and, where the draft abstains, why it doesn't answer. `picked`: a person
+    took its answer for the reply."""
 
     entry_id: str
     title: str
     score: float
     why: str
+    picked: bool = False
 
 
 class Confidence(_Value):
@@ -180,17 +182,27 @@ def _alternatives(asked: Sequence[Asked], used: set[str]) -> tuple[Alternative, 
     for one in asked:
         for candidate in one.candidates:
             if candidate.entry.id not in used and candidate.entry.id not in found:
-                found[candidate.entry.id] = _alternative(candidate, one.judged)
+                found[candidate.entry.id] = _alternative(candidate, one)
     return tuple(sorted(found.values(), key=lambda alternative: -alternative.score)[:MOST_ALTERNATIVES])
 
 
-def _alternative(candidate: Candidate, judged: Judged) -> Alternative:
-    why = (
-        "expired" if candidate.expired else "below_threshold" if candidate.score < judged.threshold else "ranked_lower"
-    )
+def _alternative(candidate: Candidate, one: Asked) -> Alternative:
     return Alternative(
-        entry_id=candidate.entry.id, title=candidate.entry.title, score=round(candidate.score, 4), why=why
+        entry_id=candidate.entry.id,
+        title=candidate.entry.title,
+        score=round(candidate.score, 4),
+        why=_why(candidate, one),
     )
+
+
+def _why(candidate: Candidate, one: Asked) -> str:
+    """The best entry's own reason not to answer; the others are further away than it."""
+    if candidate.expired:
+        return "expired"
+    if one.judged.verdict == Verdict.ANSWERS:
+        return "ranked_lower"
+    is_best = candidate.entry.id == one.candidates[0].entry.id
+    return one.judged.reasons[0].value if is_best and one.judged.reasons else "below_threshold"
 
 
 def _confidence(asked: Sequence[Asked], answered: Sequence[Asked]) -> Confidence:

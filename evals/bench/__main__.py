@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from evals.bench import over_http, work
+from evals.bench import over_http, search, work
 from evals.bench.figures import table
 from evals.bench.over_http import Load, Tell
 from evals.inside import demo_services
@@ -23,9 +23,11 @@ def run(load: Load, texts: int, tell: Tell) -> dict[str, Any]:
         with demo_services(Path(folder)) as services:
             result["work"] = work.measure(services, texts)
         tell(f"work per message: {result['work']}")
+    result["search"] = search.measure(200, texts, tell, rebuild=False)
     with tempfile.TemporaryDirectory(prefix="qunzhu-bench-") as folder:
         result["http"] = over_http.measure(load, Path(folder), tell)
-    return result | {"ratios": work.ratios(result["work"]) | over_http.ratios(result["http"])}
+    ratios = work.ratios(result["work"]) | result["search"]["ratios"] | over_http.ratios(result["http"])
+    return result | {"ratios": ratios}
 
 
 @click.command()

@@ -7,6 +7,7 @@ _BUDGETS: Final = (
     ("verdict p95 ms", ("work", "verdict", "p95_ms"), 3.0, "most"),
     ("verdict + draft p95 ms", ("work", "draft", "p95_ms"), 30.0, "most"),
     ("verdict + draft p95 ms of CPU", ("work", "draft", "cpu_p95_ms"), 30.0, "most"),
+    ("search p95 ms, 200 entries", ("search", "search", "p95_ms"), 25.0, "most"),
     ("sustained load: answered a second", ("http", "sustained", "per_second"), 150.0, "least"),
     ("sustained load: p99 ms", ("http", "sustained", "p99_ms"), 150.0, "most"),
     ("backlog worked off after, seconds", ("http", "sustained", "drain_seconds"), 60.0, "most"),

@@ -61,23 +61,41 @@ class Api:
         json: object = None,
         content: bytes | None = None,
         seconds: float = SECONDS,
-        text: str | None = None,
+        text: str | Callable[[], str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Any:
         """The answer's JSON (None where it is empty). What takes more than a second shows `text`.
 
         Raises `Refused` with the problem document, `Unavailable` `service_not_answering`.
         """
-        asked = {name: value for name, value in (params or {}).items() if value is not None}
         body: dict[str, Any] = {"content": content} if content is not None else {} if json is None else {"json": json}
+        with waiting(text or word("asking")):
+            return _content(self._answer(method, path, params or {}, headers or {}, seconds, body))
+
+    def file(self, path: str, *, params: dict[str, Any], seconds: float = SECONDS) -> httpx2.Response:
+        """An answer that is a file. Raises as `call` does."""
+        with waiting(word("asking")):
+            answer = self._answer("GET", path, params, {}, seconds, {})
+        if not answer.is_success:
+            _content(answer)
+        return answer
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any],
+        headers: dict[str, str],
+        seconds: float,
+        body: dict[str, Any],
+    ) -> httpx2.Response:
+        asked = {name: value for name, value in params.items() if value is not None}
         try:
-            with waiting(text or word("asking")):
-                answer = self._client.request(
-                    method, path, params=asked, headers=self._headers | (headers or {}), timeout=seconds, **body
-                )
+            return self._client.request(
+                method, path, params=asked, headers=self._headers | headers, timeout=seconds, **body
+            )
         except httpx2.HTTPError as error:
             raise Unavailable("service_not_answering", url=self.url, why=type(error).__name__) from None
-        return _content(answer)
 
 
 def _content(answer: httpx2.Response) -> Any:

@@ -148,10 +148,12 @@ def _index_compared(env: Environment) -> Check:
     encoder = EmbeddedEncoder()
     path = None if env.chroma_url else env.data_dir / here.INDEX_LOCK.parent
     with VectorIndex(path, env.chroma_url, encoder.dimensions, encoder.name) as index:
-        stored = index.hashes()
+        stored, coming = index.hashes(), index.coming()
     stale = sum(stored.get(id_) != hash_ for id_, hash_ in wanted.items()) + len(stored.keys() - wanted.keys())
     if stale:
         return Check("index", "warn", f"{stale} 条与数据库不一致：serve 启动时会补齐，或运行 qunzhu reindex")
+    if coming is not None:
+        return Check("index", "warn", f"有一次重建没有做完（{coming}/{len(wanted)}）：运行 qunzhu reindex 接着做")
     return Check("index", "ok", f"{len(stored)} 条，与数据库一致")
 
 

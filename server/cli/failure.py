@@ -102,5 +102,6 @@ def _worth_telling(key: str, value: object) -> bool:
 def error_table(errors: list[dict[str, Any]]) -> str:
     """Row errors, each with where it stands and what to do."""
     rows = [{**error, "problem": error.get("message", "")} for error in errors]
-    columns = [name for name in ("row", "line", "field", "code", "problem") if any(row.get(name) for row in rows)]
+    known = ("row", "line", "cell", "field", "code", "problem")
+    columns = [name for name in known if any(row.get(name) for row in rows)]
     return table(rows, columns or ["problem"], widest=100)

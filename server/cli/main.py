@@ -25,6 +25,7 @@ _COMMANDS = {
     "ask": Lazy("server.cli.ask", "问数据 / ask about the communities in plain words"),
     "risk": Lazy("server.cli.risk", "风险识别 / screen a text"),
     "knowledge": Lazy("server.cli.knowledge", "知识库导入导出 / import and export the knowledge base"),
+    "scripts": Lazy("server.cli.scripts", "话术推荐与填好 / scripts for a message or a scene"),
     "communities": Lazy("server.cli.communities", "社群 / communities"),
     "users": Lazy("server.cli.users", "人员 / people of the staff"),
     "keys": Lazy("server.cli.keys", "机器人密钥 / API keys of bots"),

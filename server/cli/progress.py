@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -13,8 +13,8 @@ _LINE_SECONDS = 10.0
 
 
 @contextmanager
-def waiting(text: str) -> Iterator[None]:
-    """Tells that something goes on, from the first second on."""
+def waiting(text: str | Callable[[], str]) -> Iterator[None]:
+    """Tells that something goes on, from the first second on; a function is asked anew for every line, by a thread."""
     ended = threading.Event()
     thread = threading.Thread(target=_tell, args=(text, ended), daemon=True)
     thread.start()
@@ -25,12 +25,13 @@ def waiting(text: str) -> Iterator[None]:
         thread.join()
 
 
-def _tell(text: str, ended: threading.Event) -> None:
+def _tell(text: str | Callable[[], str], ended: threading.Event) -> None:
     begun = time.monotonic()
     told = False
     pause = _QUIET_SECONDS
     while not ended.wait(pause):
-        _show(f"{text} … {time.monotonic() - begun:.0f} s")
+        said = text if isinstance(text, str) else text()
+        _show(f"{said} … {time.monotonic() - begun:.0f} s")
         told = True
         pause = 1.0 if sys.stderr.isatty() else _LINE_SECONDS
     if told:

@@ -107,7 +107,7 @@ def _opened(env: Environment) -> Iterator["Services"]:
     with waiting(word("opening", path=env.data_dir)):
         from server.runtime import close_services, open_services
 
-        services = open_services(env, progress=Bar(word("indexing")))
+        services = open_services(env, progress=Bar(word("indexing")), wait=False)
     try:
         yield services
     finally:

@@ -46,7 +46,7 @@ def _work(env: Environment, port: int | None) -> None:
     with waiting(word("opening", path=env.data_dir)):
         from server.runtime import close_services, open_services
 
-        services = open_services(env)
+        services = open_services(env, wait=False)
     try:
         _run(services, port)
     finally:

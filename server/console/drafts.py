@@ -5,28 +5,28 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from agent.flows import approvals, community
+from agent.flows import approvals, scripts
 from agent.flows.approvals import Ruling
 from agent.flows.deliveries import MANUAL
 from agent.flows.incoming import Strict
-from agent.flows.outgoing import MEMBER_NAME, Words
+from agent.flows.outgoing import Words
 from agent.services import Services
 from core.errors import Conflict, NotFound
 from core.scopes import Scope
 from core.vocabulary import Decision, DraftStatus
-from knowledge.slots import fill
 from server.console import inbox
 from server.console.inbox import SHOWN, TABS
 from server.console.page_route import PageRoute
 from server.console.render import page
 from server.console.visitor import Signed, Visitor
 from server.state import Here, Whoever
-from store import drafts, knowledge
+from store import drafts, messages
 from store.drafts import DraftRow
 from store.session import ReadSession
 
 pages = APIRouter(route_class=PageRoute, include_in_schema=False)
 calls = APIRouter(prefix="/api/drafts", include_in_schema=False)
+_MOST_ASKED = 2_000
 Tab = Annotated[Literal["open", "escalated", "decided"], Query()]
 
 
@@ -55,6 +55,18 @@ def show_one(draft_id: str, request: Request, services: Here, visitor: Signed, t
 def show_panel(draft_id: str, request: Request, services: Here, visitor: Signed) -> Response:
     """One draft alone, for the script."""
     return page(request, "draft_panel.html", visitor, panel=_panel(services, visitor, draft_id))
+
+
+@pages.get("/drafts/{draft_id}/scripts")
+def show_scripts(draft_id: str, request: Request, services: Here, visitor: Signed) -> Response:
+    """Scripts for what a draft answers, for the script of the page."""
+    with services.database.read() as db:
+        row = _found(db, visitor.caller, draft_id)
+        asked = messages.many(db, drafts.message_ids(db, [draft_id])[draft_id])
+        name = Words(db, services).name(row.member_id)
+    text = "\n".join(message.text for message in asked)[:_MOST_ASKED]
+    found = scripts.suggest(services, visitor.caller, text, row.community_id, member_name=name) if text.strip() else []
+    return page(request, "draft_scripts.html", visitor, scripts=found, draft_id=draft_id)
 
 
 def _list(services: Services, visitor: Visitor, tab: str) -> dict[str, Any]:
@@ -128,28 +140,6 @@ class SnoozeIn(Strict):
 @calls.post("/{draft_id}/snooze", status_code=204)
 def snooze(draft_id: str, wanted: SnoozeIn, services: Here, caller: Whoever) -> None:
     approvals.snooze(services, caller, draft_id, wanted.minutes)
-
-
-class Answer(BaseModel):
-    """`missing`: slots that have no value here and stand in the text as `{name}`."""
-
-    text: str
-    missing: list[str]
-
-
-@calls.get("/{draft_id}/entries/{entry_id}")
-def answer_of(draft_id: str, entry_id: str, services: Here, caller: Whoever) -> Answer:
-    """The answer of an entry that was retrieved for a draft, its slots filled as in a draft."""
-    with services.database.read() as db:
-        row = _found(db, caller, draft_id)
-        near = {one["entry_id"] for one in (*row.alternatives, *row.citations)}
-        entry = knowledge.get(db, entry_id) if entry_id in near else None
-        if entry is None:
-            raise NotFound("entry_not_found")
-        values = community.view(db, row.community_id).values
-        name = Words(db, services).name(row.member_id)
-        filled = fill(entry.answer, values | ({MEMBER_NAME: name} if name else {}))
-    return Answer(text=filled.text, missing=list(filled.missing))
 
 
 router = APIRouter(include_in_schema=False)

@@ -6,7 +6,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope as AsgiScope
 
 from core.errors import NotFound
-from server.console import deliveries, drafts, entry, live, paste
+from server.console import (
+    candidates,
+    deliveries,
+    drafts,
+    entry,
+    knowledge,
+    knowledge_import,
+    knowledge_test_page,
+    live,
+    paste,
+)
 from server.console.navigation import places
 from server.console.page_route import PageRoute
 from server.console.render import STATIC, page, static_root
@@ -24,7 +34,8 @@ def home(request: Request, visitor: Signed) -> Response:
     return RedirectResponse(open_to[0].path, 303)
 
 
-for part in (entry, drafts, paste, deliveries, live):
+# Knowledge last: it has a short address for every entry, and pages of others come before that.
+for part in (entry, drafts, paste, deliveries, live, candidates, knowledge_import, knowledge_test_page, knowledge):
     router.include_router(part.router)
 
 

@@ -1,7 +1,7 @@
 """Communities, users, keys, settings, audit: what owners and the command line manage."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -258,8 +258,26 @@ class Reindexed(BaseModel):
     kept: int
 
 
+class IndexState(BaseModel):
+    """`done` and `total` count passages. An interrupted rebuild stands still until it is asked for again."""
+
+    state: Literal["at_rest", "filling", "rebuilding"]
+    done: int
+    total: int
+
+
+@router.get("/reindex")
+def index_state(services: Here, caller: Whoever) -> IndexState:
+    """How far a rebuild, or the filling after a large import, is."""
+    caller.require(Scope.KNOWLEDGE_EDIT)
+    filling = services.knowledge.filling()
+    if filling is None:
+        return IndexState(state="at_rest", done=services.knowledge.passages, total=services.knowledge.passages)
+    return IndexState(state=filling.state, done=filling.done, total=filling.total)
+
+
 @router.post("/reindex")
 def reindex(services: Here, caller: Whoever) -> Reindexed:
-    """Make every vector anew."""
+    """Make every vector anew beside those that answer meanwhile; goes on where an interrupted one was."""
     caller.require(Scope.KNOWLEDGE_EDIT)
     return Reindexed(**services.knowledge.rebuild()._asdict())

@@ -64,6 +64,9 @@ def test_every_page(coloured: Page, bot: Bot, url: str) -> None:
     page = coloured
     bot.say()
     bot.say("我的订单到哪儿了，帮我查一下", name="安安")
+    bot.call("PUT", "/v1/settings/reply.gate_threshold", {"value": 1.0})
+    bot.say("会员卡丢了怎么补办？", name="果果妈")
+    bot.call("POST", "/v1/knowledge/candidates:gather")
     flaws: list[Any] = []
 
     def look(at: str) -> None:
@@ -82,7 +85,9 @@ def test_every_page(coloured: Page, bot: Bot, url: str) -> None:
         look("draft")
     page.keyboard.press("r")
     look("reject")
-    for path in ("paste", "deliveries", "account"):
+    candidate = bot.call("GET", "/v1/knowledge/candidates?least=1")["candidates"][0]["id"]
+    knowledge = ("knowledge", "knowledge/new", "knowledge/entries/faq-refund", f"knowledge/candidates/{candidate}")
+    for path in ("paste", "deliveries", "account", *knowledge, "knowledge/candidates?least=1"):
         page.goto(f"{url}/console/{path}", wait_until="load")
         look(path)
     assert not flaws

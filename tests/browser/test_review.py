@@ -3,6 +3,10 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from agent.flows import access, knowledge
+from agent.services import Services
+from core.vocabulary import EntryKind, Scene
+from knowledge.entry_in import EntryIn
 from tests.browser.conftest import Bot
 
 pytestmark = pytest.mark.usefixtures("url")
@@ -115,6 +119,26 @@ def test_nothing_drafted_take_the_nearest_entry(entered: Page, bot: Bot) -> None
     expect(page.get_by_role("button", name="批准")).to_be_disabled()
     page.get_by_role("button", name="用这条作答").first.click()
     expect(page.locator("[data-text]")).to_have_value(ANSWER)
+    expect(page.get_by_role("button", name="修改后发送")).to_be_enabled()
+
+
+# scope: 5
+def test_script_is_taken_into_the_reply_by_one_click(house: Services, entered: Page, bot: Bot) -> None:
+    script = EntryIn(
+        id="script-sorry",
+        kind=EntryKind.SCRIPT,
+        scene=Scene.COMPLAINT,
+        title="退款投诉安抚",
+        phrasings=["退款一直没人管"],
+        answer="{member_name}，抱歉让您久等，{case_owner}马上核对。",
+    )
+    knowledge.save(house, access.caller_of_login(house, None), script, version=None)
+    page = entered
+    bot.say("退款一直没人管，到底怎么退款？", name="安安")
+    _open(page, "安安")
+    page.get_by_role("button", name="用这条话术: 退款投诉安抚").click()
+    expect(page.locator("[data-text]")).to_have_value("安安，抱歉让您久等，「待填：负责人」马上核对。")
+    expect(page.locator("[data-missing]")).to_contain_text("负责人")
     expect(page.get_by_role("button", name="修改后发送")).to_be_enabled()
 
 

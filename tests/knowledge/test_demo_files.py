@@ -1,6 +1,7 @@
 """The demo knowledge and its cases hold together: ids, slots, dates and counts, read as plain files."""
 
 import datetime as dt
+import itertools
 import json
 import re
 from collections import Counter
@@ -119,7 +120,7 @@ def test_no_community_fills_the_unfillable_slot() -> None:
 
 
 def test_faq_has_entries_of_every_validity_and_audience() -> None:
-    assert len(FAQ) >= 60
+    assert len(FAQ) >= 134
     assert sum(_expired(entry) for entry in FAQ) >= 2
     assert any(entry["valid_until"] and entry["valid_until"] > dt.date(2029, 1, 1) for entry in FAQ)
     assert {entry["audience"] for entry in FAQ} == set(Audience)
@@ -140,10 +141,27 @@ def test_text_makes_no_absolute_claim(entry: Row) -> None:
 
 
 def test_scripts_cover_the_scenes() -> None:
-    assert len(SCRIPTS) >= 28
-    assert {entry["scene"] for entry in SCRIPTS} == set(Scene)
-    assert sum(entry["scene"] == "crisis" for entry in SCRIPTS) >= 2
-    assert {entry["tone"] for entry in SCRIPTS} == set(Tone)
+    assert len(SCRIPTS) >= 85
+    assert min(Counter(entry["scene"] for entry in SCRIPTS).values()) >= 3
+    assert {(entry["scene"], entry["tone"]) for entry in SCRIPTS} == set(itertools.product(Scene, Tone))
+
+
+def test_scripts_are_for_new_and_old_members_and_for_every_group_type() -> None:
+    audiences = Counter(entry["audience"] for entry in SCRIPTS)
+    assert audiences["new"] >= 8 and audiences["old"] >= 6
+    types = Counter(type for entry in SCRIPTS for type in entry.get("group_types", []))
+    assert set(types) == set(CommunityType) - {"organisation"} and min(types.values()) >= 4
+
+
+# scope: 7
+def test_a_topic_for_newcomers_has_its_sequel_for_old_members() -> None:
+    by_id = {entry["id"]: entry for entry in FAQ}
+    pairs = {entry["tags"][0]: entry for entry in FAQ if "入门" in entry["tags"]}
+    sequels = {entry["tags"][0]: entry for entry in FAQ if "进阶" in entry["tags"] and entry["tags"][0] != "进阶"}
+    assert len(pairs) >= 4 and set(pairs) == set(sequels)
+    assert {entry["audience"] for entry in pairs.values()} == {"new"}
+    assert {entry["audience"] for entry in sequels.values()} == {"old"}
+    assert by_id["faq-group-guide-new"]["audience"] == "new" and by_id["faq-group-guide-old"]["audience"] == "old"
 
 
 # scope: 3
@@ -153,6 +171,15 @@ def test_scripts_cover_the_scenes() -> None:
 def test_welcome_is_filled_by_its_community_alone(entry: Row) -> None:
     assert _slots(entry) - _variables(entry["community"]) - GIVEN_SLOTS == set()
     assert {"member_name", "rules_name", "highlights_name"} <= _slots(entry)
+
+
+# scope: 9, 100
+@pytest.mark.parametrize("group_type", sorted(set(CommunityType) - {"organisation"}))
+def test_every_group_type_has_rules_in_four_parts(group_type: str) -> None:
+    rules = [one for one in SCRIPTS if one["scene"] == "rules" and one.get("group_types") == [group_type]]
+    assert len(rules) == 1
+    headings = [line.partition("：")[0] for line in rules[0]["answer"].split("\n")]
+    assert headings == ["准入", "发言", "广告", "处罚"]
 
 
 # scope: 9

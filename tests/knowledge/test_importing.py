@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from knowledge import importing
+from knowledge import importing, structured
 from knowledge.importing import MAX_BYTES, Parsed, RowError, parse
 
 GOOD = """\
@@ -230,7 +230,7 @@ def test_alias_bomb_is_refused_before_it_grows() -> None:
 
 
 def test_file_of_millions_of_bits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "_MAX_EVENTS", 1_000)
+    monkeypatch.setattr(structured, "_MAX_EVENTS", 1_000)
     assert only(yaml_file("[" + "[]," * 1_000 + "]")).code == "too_complex"
 
 

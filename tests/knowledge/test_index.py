@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -427,3 +428,75 @@ def test_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_address_that_is_no_url() -> None:
     with pytest.raises(IndexUnreachable, match="not a URL"):
         VectorIndex(None, "chroma:8000", DIMENSIONS, "encoder")
+
+
+def test_a_successor_answers_only_when_it_is_told_to(tmp_path: Path) -> None:
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder") as index:
+        index.upsert(passages(3), unit(3))
+        assert (index.generation, index.coming()) == (0, None)
+        successor = index.successor()
+        successor.upsert(passages(2), unit(2))
+        assert (index.count(), index.coming()) == (3, 2)
+        index.succeed()
+        assert (index.count(), index.coming(), index.generation) == (2, None, 1)
+        index.succeed()
+        assert index.count() == 2, "nobody comes next"
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder") as index:
+        assert (index.count(), index.generation) == (2, 1)
+
+
+def test_an_unfinished_successor_is_found_again(tmp_path: Path) -> None:
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder") as index:
+        index.upsert(passages(3), unit(3))
+        index.successor().upsert(passages(2), unit(2))
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder") as index:
+        assert (index.count(), index.coming()) == (3, 2)
+        assert len(index.successor().hashes()) == 2
+        index.clear()
+        assert (index.count(), index.coming(), index.generation) == (0, None, 0)
+
+
+def test_another_encoders_successor_is_nobodys_here(tmp_path: Path) -> None:
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder") as index:
+        index.successor().upsert(passages(2), unit(2))
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder-2") as index:
+        assert index.coming() is None
+
+
+def test_threads_that_ask_while_it_switches_all_get_an_answer(tmp_path: Path) -> None:
+    vectors = unit(20)
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder") as index, ThreadPoolExecutor(3) as pool:
+        index.upsert(passages(20), vectors)
+        ended = threading.Event()
+
+        def ask() -> set[int]:
+            found = set()
+            while not ended.is_set():
+                found.add(len(index.query(vectors[0], 5)))
+            return found
+
+        asking = [pool.submit(ask) for _ in range(3)]
+        for _ in range(4):
+            index.successor().upsert(passages(20), vectors)
+            index.succeed()
+        ended.set()
+        assert [one.result() for one in asking] == [{5}] * 3
+
+
+def test_server_index_that_another_process_replaced_is_asked_anew(server: str) -> None:
+    with VectorIndex(None, server, DIMENSIONS, "again") as one, VectorIndex(None, server, DIMENSIONS, "again") as two:
+        one.upsert(passages(5), unit(5))
+        assert two.count() == 5
+        successor = one.successor()
+        successor.upsert(passages(4), unit(4))
+        assert two.coming() == 4
+        one.succeed()
+        assert len(two.query(unit(4)[0], 5)) == 4
+        assert two.hashes_of(["e0#0", "e4#0"]) == {"e0#0": passages(1)[0].content_hash}
+
+
+def test_hashes_of_some(tmp_path: Path) -> None:
+    with VectorIndex(tmp_path, None, DIMENSIONS, "encoder") as index:
+        index.upsert(passages(3), unit(3))
+        assert index.hashes_of([]) == {}
+        assert set(index.hashes_of(["e1#0", "e9#0"])) == {"e1#0"}

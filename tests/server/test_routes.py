@@ -85,6 +85,7 @@ def test_key_without_scopes_gets_nothing_from_any_route(stranger: TestClient, ho
         ("GET", "/v1/settings", "settings:read"),
         ("GET", "/v1/webhooks", "settings:read"),
         ("POST", "/v1/reindex", "knowledge:edit"),
+        ("GET", "/v1/reindex", "knowledge:edit"),
     ],
 )
 def test_missing_scope_is_named(stranger: TestClient, house: House, method: str, path: str, scope: str) -> None:
@@ -97,6 +98,20 @@ def test_probes_need_no_key(stranger: TestClient, house: House) -> None:
     assert house.community
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
         assert stranger.get(path).status_code == 200, path
+
+
+def test_an_unfinished_rebuild_is_told_and_finished(client: TestClient, house: House) -> None:
+    house.learn()
+    index, passages = house.services.knowledge._index, house.services.knowledge.passages
+    at_rest = {"state": "at_rest", "done": passages, "total": passages}
+    assert client.get("/v1/reindex").json() == at_rest
+    index.successor()
+    assert client.get("/v1/reindex").json() == {"state": "rebuilding", "done": 0, "total": passages}
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["index"]) == (200, f"rebuilding 0/{passages}")
+    assert client.post("/v1/reindex").json() == {"added": passages, "changed": 0, "removed": 0, "kept": 0}
+    assert client.get("/v1/reindex").json() == at_rest
+    assert client.get("/readyz").json()["checks"]["index"] == "ok"
 
 
 def test_hundred_parallel_posts_over_http_make_one_message(client: TestClient, house: House) -> None:

@@ -12,6 +12,7 @@ from agent.steps.composing import Manner
 from agent.steps.model_reply import Facts, Improved, improve, wants_model
 from agent.steps.reply import Asked, Reply
 from core.vocabulary import AbstainedReason, Audience, Band, Engine, EntryKind
+from knowledge.blend import Scores
 from knowledge.entries import Entry
 from knowledge.gate import Judged, Verdict
 from knowledge.retriever import Candidate
@@ -46,7 +47,7 @@ SHIP, RETURN = _entry(SHIPPING, "ship"), _entry(RETURNS, "return")
 
 def _asked(verdict: Verdict, band: Band, *entries: Entry, score: float = 0.6, question: str = "多久发货？") -> Asked:
     found = tuple(
-        Candidate(one, score - 0.01 * n, 0.5, 0.5, 0.5, one.title, expired=False) for n, one in enumerate(entries)
+        Candidate(one, score - 0.01 * n, Scores(*[0.5] * 7), one.title, expired=False) for n, one in enumerate(entries)
     )
     return Asked(question=question, candidates=found, judged=Judged(verdict, score, 0.55, band))
 

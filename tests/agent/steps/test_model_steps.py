@@ -12,6 +12,7 @@ from agent.steps.judging import does_answer
 from agent.steps.reply import Asked
 from agent.steps.rewriting import rewrite
 from core.vocabulary import Audience, Band, EntryKind
+from knowledge.blend import Scores
 from knowledge.entries import Entry
 from knowledge.gate import Judged, Verdict
 from knowledge.retriever import Candidate
@@ -47,7 +48,7 @@ def asked(
     score: float = 0.7,
 ) -> Asked:
     candidates = tuple(
-        Candidate(one, score - 0.01 * n, 0.5, 0.5, 0.5, one.title, expired=False) for n, one in enumerate(entries)
+        Candidate(one, score - 0.01 * n, Scores(*[0.5] * 7), one.title, expired=False) for n, one in enumerate(entries)
     )
     return Asked(question=question, candidates=candidates, judged=Judged(verdict, score, 0.55, band))
 

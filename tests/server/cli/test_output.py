@@ -2,8 +2,11 @@
 
 import pytest
 
+from core.errors import Unavailable
+from server.cli import reindex
 from server.cli.output import clip, plain, shown, table, width
 from server.cli.risk import underlined
+from server.cli.words import word
 
 
 @pytest.mark.parametrize(("text", "columns"), [("abc", 3), ("群助", 4), ("a群", 3), ("é", 1), ("", 0), ("（）", 4)])
@@ -41,3 +44,23 @@ def test_long_texts_are_marked_line_by_line() -> None:
     lines = list(underlined("群" * 60, [50]))
     assert [width(line) for line in lines] == [76, 44, 26]
     assert lines[2].strip() == "^^"
+
+
+def test_a_rebuild_tells_percent_and_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([100.0, 110.0])
+    monkeypatch.setattr(reindex.time, "monotonic", lambda: next(moments))
+    seen = iter(
+        [{"state": "rebuilding", "done": 100, "total": 400}, {"state": "rebuilding", "done": 300, "total": 400}]
+    )
+    watched = reindex._Watched(lambda: next(seen))
+    first, later = watched(), watched()
+    assert "25" in first and "100/400" in first
+    assert "75" in later and "300/400" in later and "20" in later
+
+
+def test_a_rebuild_whose_state_cannot_be_had_still_says_what_it_does() -> None:
+    def away() -> dict[str, object]:
+        raise Unavailable("service_not_answering", url="http://here", why="ReadTimeout")
+
+    assert reindex._Watched(away)() == word("rebuilding")
+    assert reindex._Watched(lambda: {"state": "at_rest", "done": 1, "total": 1})() == word("rebuilding")

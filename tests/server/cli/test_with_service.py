@@ -156,7 +156,7 @@ def test_search_shows_scores_and_verdict(qunzhu: Cli) -> None:
     assert "faq-refund" in ran.out and "answers" in ran.out
 
 
-@pytest.mark.parametrize("suffix", [".yaml", ".jsonl"])
+@pytest.mark.parametrize("suffix", [".yaml", ".jsonl", ".csv", ".xlsx", ".md"])
 def test_an_export_imports_unchanged(qunzhu: Cli, tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"all{suffix}"
     exported = qunzhu("knowledge", "export", str(file), "--json").document
@@ -176,6 +176,28 @@ def test_odd_texts_survive_export_and_import(qunzhu: Cli, tmp_path: Path) -> Non
     assert qunzhu("knowledge", "import", str(exported), "--json").document["changed"] == 0
     back = {one["id"]: one for one in yaml.safe_load(exported.read_text("utf-8"))}
     assert back["cli-odd"]["answer"] == answer
+
+
+def test_a_table_with_its_columns_set_right(qunzhu: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "faq.csv"
+    file.write_text("甲列,乙列,丙列\n周边几点开门,<b>九点</b>开门,内部\n", "gb18030")
+    assert qunzhu("knowledge", "import", str(file), "--json").code == 2
+    said = ("--map", "甲列=title", "--map", "乙列=answer", "--map", "丙列=-")
+    dry = qunzhu("knowledge", "import", str(file), "--dry-run", *said)
+    assert dry.code == 0 and "丙列" in dry.err and "去掉 HTML" in dry.err
+    assert qunzhu("knowledge", "import", str(file), *said, "--json").document["added"] == 1
+    again = qunzhu("knowledge", "import", str(file), "--json").document
+    assert (again["unchanged"], again["encoding"]) == (1, "gb18030")
+    assert {one["how"] for one in again["columns"]} == {"remembered"}
+
+
+def test_duplicates_are_told_and_errors_only_when_asked(qunzhu: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "twice.csv"
+    file.write_text("问题,答案\n夜里能送货吗,能\n夜里能送货吗？,不能\n", "utf-8")
+    told = qunzhu("knowledge", "import", str(file), "--dry-run")
+    assert told.code == 0 and "同问不同答" in told.err
+    strict = qunzhu("knowledge", "import", str(file), "--strict", "--json")
+    assert (strict.code, strict.document["errors"][0]["code"]) == (2, "conflicting_answer")
 
 
 def test_a_bad_file_lists_its_rows_and_stores_nothing(qunzhu: Cli, tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.flows import access, communities
+from agent.flows import access, communities, knowledge
 from agent.services import Services
 from core.caller import Caller
 from core.clock import ManualClock
-from core.vocabulary import CommunityType
+from core.vocabulary import CommunityType, EntryKind, Scene
+from knowledge.entry_in import EntryIn
 from store import deliveries, drafts
+from store.users import RoleRow
 
 Person = Callable[..., TestClient]
 Ask = Callable[..., str]
@@ -147,12 +149,14 @@ def test_other_community_is_not_shown(
     client = person(within="other")
     assert draft not in client.get("/console/drafts").text
     assert client.get(f"/console/drafts/{draft}").status_code == 404
-    assert client.get(f"/console/api/drafts/{draft}/entries/{refund}").status_code == 404
+    assert client.post(f"/v1/drafts/{draft}/pick", json={"entry_id": refund}).status_code == 404
     assert "mama群" not in client.get("/console/drafts").text
 
 
-def test_person_without_any_role_sees_why(person: Person) -> None:
-    client = person("bot")
+def test_person_without_any_role_sees_why(services: Services, person: Person) -> None:
+    with services.database.write() as db:
+        db.add(RoleRow(name="ledger", scopes=["copy:check"], builtin=False))
+    client = person("ledger")
     page = client.get("/console")
     assert page.status_code == 403 and "还没有分配角色" in page.text
     assert client.get("/console/drafts").status_code == 403
@@ -180,13 +184,13 @@ def test_snoozed_comes_back(person: Person, ask: Ask, draft_of: Callable[[str], 
     assert client.post(f"/console/api/drafts/{draft}/snooze", json={"minutes": 7}).status_code == 422
 
 
-def test_answer_of_a_retrieved_entry_comes_filled_and_no_other(
+def test_answer_of_an_entry_that_is_picked_comes_filled(
     person: Person, ask: Ask, refund: str, draft_of: Callable[[str], str]
 ) -> None:
     draft, client = draft_of(ask()), person()
-    filled = client.get(f"/console/api/drafts/{draft}/entries/{refund}").json()
+    filled = client.post(f"/v1/drafts/{draft}/pick", json={"entry_id": refund}).json()
     assert filled == {"text": "在订单里点申请退款，三天内原路退回。", "missing": []}
-    assert client.get(f"/console/api/drafts/{draft}/entries/other").status_code == 404
+    assert client.post(f"/v1/drafts/{draft}/pick", json={"entry_id": "other"}).status_code == 404
 
 
 def test_changes_tell_of_new_drafts_and_newer_messages(
@@ -217,3 +221,34 @@ def test_filter_narrows_to_a_community_and_those_below(
     client.post("/console/community", data={"community": "", "csrf": csrf()})
     page = client.get("/console/drafts/list").text
     assert below in page and above in page
+
+
+# scope: 5
+def test_scripts_are_offered_filled_and_as_text_only(
+    services: Services, owner: Caller, person: Person, ask: Ask, draft_of: Callable[[str], str]
+) -> None:
+    for name, answer in (("sorry", "{member_name}，抱歉，马上处理"), ("lacks", "{case_owner}会跟进退款投诉")):
+        entry = EntryIn(
+            id=f"script-{name}",
+            kind=EntryKind.SCRIPT,
+            scene=Scene.COMPLAINT,
+            title=f"退款投诉安抚{name}",
+            answer=answer,
+        )
+        knowledge.save(services, owner, entry, version=None)
+    services.knowledge.refresh()
+    draft, client = draft_of(ask("退款一直不处理，我要投诉，到底怎么退款？", name=_XSS)), person()
+    assert f'data-scripts="/console/drafts/{draft}/scripts"' in client.get(f"/console/drafts/{draft}/panel").text
+    offered = client.get(f"/console/drafts/{draft}/scripts").text
+    assert offered.count("data-script=") == 2 and "话术推荐" in offered
+    assert "「待填：负责人」会跟进退款投诉" in offered and 'data-lacking="负责人"' in offered
+    assert "<img src=x" not in offered and "&lt;img src=x onerror=alert(1)&gt;，抱歉，马上处理" in offered
+
+
+def test_no_block_of_scripts_where_there_are_none_or_nothing_may_be_decided(
+    person: Person, ask: Ask, draft_of: Callable[[str], str]
+) -> None:
+    draft, client = draft_of(ask()), person("auditor")
+    assert "data-scripts" not in client.get(f"/console/drafts/{draft}/panel").text
+    assert client.get(f"/console/drafts/{draft}/scripts").text.strip() == ""
+    assert client.get("/console/drafts/nothing/scripts").status_code == 404

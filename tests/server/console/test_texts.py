@@ -25,6 +25,7 @@ from core.vocabulary import (
     RiskLevel,
     SenderRole,
 )
+from knowledge.gate import Reason
 from server.console import texts
 from server.console.inbox import TABS
 from server.console.navigation import PLACES
@@ -97,6 +98,7 @@ def test_keys_that_are_put_together() -> None:
     wanted += [f"flash.{flash}" for flash in FLASHES]
     wanted += [f"drafts.{part}.{tab}" for part in ("tab", "empty") for tab in TABS]
     wanted += [f"why.{why}" for why in ("expired", "below_threshold", "ranked_lower", "held_back")]
+    wanted += [f"why.{reason}" for reason in Reason]
     wanted += [f"confidence_reason.{why}" for why in ("score", "joined", "part_unanswered", "complaint_script")]
     wanted += ["confidence_reason.model_judged", "confidence_reason.model_composed"]
     wanted += [f"paste.state.{state}" for state in (*DraftStatus, "waiting", "no_draft", "to_copy", "sent")]

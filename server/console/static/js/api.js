@@ -44,6 +44,12 @@ export async function post(url, body = {}) {
   return answer.status === 204 ? null : answer.json();
 }
 
+// A file as the body; what comes back is a fragment of a page.
+export async function send(url, file) {
+  const headers = { "accept-language": document.documentElement.lang, "x-csrf-token": token };
+  return (await request(url, { method: "POST", headers, body: file })).text();
+}
+
 // Tell the person what went wrong.
 export function tell(error) {
   if (!(error instanceof Problem)) throw error;

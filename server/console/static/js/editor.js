@@ -1,5 +1,5 @@
 // The reply under a person's hands: what differs from the suggestion, which buttons that allows, whose answer to take.
-import { get, tell } from "./api.js";
+import { fragment, post, Problem, tell } from "./api.js";
 import { t } from "./texts.js";
 
 const typed = new Map();
@@ -25,6 +25,18 @@ export function begin(root) {
   const before = typed.get(formIn(root).dataset.draft);
   if (before !== undefined) area.value = before;
   update(formIn(root));
+  offer(root.querySelector("[data-scripts]"));
+}
+
+// Scripts for the message come after the draft itself; where they can't be had, the page is whole without them.
+async function offer(place) {
+  if (!place) return;
+  try {
+    place.innerHTML = await fragment(place.dataset.scripts);
+    place.hidden = !place.firstElementChild;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+  }
 }
 
 export function forget(draft) {
@@ -58,19 +70,26 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const form = document.querySelector(`[data-reply][data-draft="${button.dataset.draft}"]`);
   try {
-    const answer = await get(`/console/api/drafts/${button.dataset.draft}/entries/${encodeURIComponent(button.dataset.entry)}`);
-    put(form, answer);
+    const answer = await post(`/v1/drafts/${button.dataset.draft}/pick`, { entry_id: button.dataset.entry });
+    put(form, answer.text, answer.missing.map((name) => `{${name}}`).join(" "));
   } catch (error) {
     tell(error);
   }
 });
 
-function put(form, { text, missing }) {
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-script]");
+  if (!button) return;
+  const form = document.querySelector(`[data-reply][data-draft="${button.dataset.draft}"]`);
+  put(form, button.dataset.script, button.dataset.lacking);
+});
+
+function put(form, text, missing) {
   const area = textIn(form);
   area.value = text;
   const note = form.querySelector("[data-missing]");
-  note.hidden = missing.length === 0;
-  note.textContent = missing.length ? t("missing", { names: missing.map((name) => `{${name}}`).join(" ") }) : "";
+  note.hidden = !missing;
+  note.textContent = missing ? t("missing", { names: missing }) : "";
   update(form);
   area.focus();
   area.setSelectionRange(0, 0);
