@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,12 +18,15 @@ import click
 if TYPE_CHECKING:
     from evals.corpus import Knowledge
     from evals.report import Report
+    from evals.retrieval import Query
     from knowledge.embeddings import Embedder
 
 P = ParamSpec("P")
+Engine = Literal["embedded", "llm"]
 
 BELOW, BAD_INPUT, ABSENT = 1, 2, 3
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_STEPS = {"model": 10}
 _STEP = 200
 
 
@@ -54,16 +57,28 @@ def main() -> None:
 
 
 def suite(command: Callable[P, "Report"]) -> Callable[P, None]:
-    """The options that every suite has, and what is done with its report."""
+    """A suite that no model has a part in."""
 
-    @click.option("--engine", type=click.Choice(["embedded"]), default="embedded", show_default=True)
+    @wraps(command)
+    def embedded(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> "Report":
+        if engine != "embedded":
+            _fail(BAD_INPUT, f"this suite has no {engine} engine")
+        return command(*args, **kwargs)
+
+    return suite_with_model(embedded)
+
+
+def suite_with_model(command: Callable[Concatenate[Engine, P], "Report"]) -> Callable[P, None]:
+    """The options that every suite has, and what is done with its report; `command` is given the engine first."""
+
+    @click.option("--engine", type=click.Choice(["embedded", "llm"]), default="embedded", show_default=True)
     @click.option("--json", "as_json", is_flag=True, help="Accepted everywhere; the output is JSON anyway.")
     @click.option("--out", "rows_out", type=_FILE, help="Write one result per row to this file.")
     @click.option("--floor", "floors", type=_Floor(), multiple=True, help="End with 1 where this figure is below.")
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         common: dict[str, Any] = {name: kwargs.pop(name) for name in ("engine", "as_json", "rows_out", "floors")}
-        _finish(_run(command, *args, **kwargs), common["rows_out"], common["floors"])
+        _finish(_run(command, common["engine"], *args, **kwargs), common["rows_out"], common["floors"])
 
     return run
 
@@ -78,10 +93,9 @@ def _run(command: Callable[P, "Report"], *args: P.args, **kwargs: P.kwargs) -> "
         _fail(BAD_INPUT, str(error))
     except EmbeddingError as error:
         _fail(ABSENT, f"the encoder does not answer: {error}")
-    raise AssertionError("unreachable")
 
 
-def _fail(code: int, message: str) -> None:
+def _fail(code: int, message: str) -> NoReturn:
     click.echo(f"qunzhu-evals: {message}", err=True)
     raise SystemExit(code)
 
@@ -107,7 +121,7 @@ def _finish(report: "Report", rows_out: Path | None, floors: tuple[tuple[str, fl
 
 
 def _progress(what: str, done: int, total: int) -> None:
-    if done % _STEP == 0 or done == total:
+    if done % _STEPS.get(what, _STEP) == 0 or done == total:
         click.echo(f"{what} {done}/{total}", err=True)
 
 
@@ -144,14 +158,34 @@ _day = click.option("--today", type=_Day(), help="The day on which entries must 
 @main.command()
 @_kb
 @click.option("--queries", type=_FILE, required=True)
+@click.option("--rows", type=click.IntRange(min=1), help="Only this many rows, of each kind by its share.")
 @_day
-@suite
-def retrieval(kb: Path | None, queries: Path, today: date | None) -> "Report":
+@suite_with_model
+def retrieval(engine: Engine, kb: Path | None, queries: Path, rows: int | None, today: date | None) -> "Report":
     """Does the right entry come up, and are other questions left alone?"""
     from evals import retrieval as it
     from knowledge.gate import shipped
 
-    return it.run(_knowledge(kb), shipped(), queries, _today(today), _progress)
+    asked = it.sampled(it.read_queries(queries), rows)
+    if engine == "llm":
+        return _retrieval_with_model(kb, asked, _today(today))
+    return it.run(_knowledge(kb), shipped(), asked, _today(today), _progress)
+
+
+def _retrieval_with_model(kb: Path | None, asked: "list[Query]", today: date) -> "Report":
+    from core import log
+    from evals import retrieval_llm as it
+    from evals.model_door import NoModel, environment, opened
+    from knowledge.gate import shipped
+
+    # Calls are logged; standard output belongs to the figures.
+    log.configure("warning", "text")
+    try:
+        env = environment()
+    except NoModel as error:
+        _fail(ABSENT, f"--engine llm: {error}")
+    with opened(env) as door:
+        return it.run(_knowledge(kb), shipped(), door, asked, today, _progress)
 
 
 @main.command()

@@ -218,8 +218,8 @@ Written by `qunzhu-evals fit gate`; not by hand.
 
 The documents' curve and threshold ({len(gate.documents.weights) + 2} numbers) are fitted on the development half of a
 public set of group messages about software (`huixiangdou`); nothing else of it is kept. A question about a known thing
-that asks what no entry says often scores
-as high as a question that one answers; a person still reads every draft. Another encoder wants a new fit.
+that asks what no entry says often scores as high as a question that one answers; a person still reads every draft.
+Another encoder wants a new fit.
 """
 
 

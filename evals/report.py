@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.vocabulary import Engine
 from evals.figures import Figure
 
 Group = Mapping[str, Figure]
@@ -22,6 +23,7 @@ class Report:
     unscored: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
+    engine: Engine = Engine.EMBEDDED
 
     def shown(self) -> dict[str, Any]:
         """The one JSON object that is printed."""
@@ -31,7 +33,7 @@ class Report:
         unscored = {"n": sum(self.unscored.values()), "reasons": dict(self.unscored)}
         return {
             "suite": self.suite,
-            "engine": "embedded",
+            "engine": self.engine,
             **self.facts,
             "unscored": unscored,
             **_shown(self.figures),

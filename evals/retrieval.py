@@ -1,10 +1,10 @@
 """Does the right entry come up, and are questions that nothing answers left alone?"""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from evals.rows import Row, read
 from knowledge.embeddings import EmbeddingError
 from knowledge.gate import Gate
 
+T = TypeVar("T")
 MULTI = "multi"
 NO_KIND = "unnamed"
 
@@ -42,34 +43,52 @@ class Scored(NamedTuple):
         return self.rank == 1 and not self.answered.abstained if self.query.in_kb else self.answered.abstained
 
 
-def run(knowledge: Knowledge, gate: Gate, queries: Path, today: date, progress: Progress) -> Report:
-    """Raises `BadFile`."""
+def run(knowledge: Knowledge, gate: Gate, queries: Sequence[Query], today: date, progress: Progress) -> Report:
     scored, unscored = score_all(knowledge, gate, queries, today, progress)
-    kinds: dict[str, list[Scored]] = defaultdict(list)
-    for one in scored:
-        kinds[one.query.kind].append(one)
     return Report(
         suite="retrieval",
         figures=measured(scored),
-        groups={"per_kind": {kind: measured(some) for kind, some in kinds.items()}},
+        groups={"per_kind": {kind: measured(some) for kind, some in by_kind(scored, lambda one: one.query).items()}},
         unscored=unscored,
-        facts={"rows": len(scored) + sum(unscored.values()), "entries": len(knowledge.ids), "threshold": gate.answers},
-        rows=[_row(one) for one in scored],
+        facts=facts(knowledge, gate, queries),
+        rows=[row(one) for one in scored],
     )
 
 
+def facts(knowledge: Knowledge, gate: Gate, queries: Sequence[Query]) -> dict[str, Any]:
+    """What was measured on."""
+    return {"rows": len(queries), "entries": len(knowledge.ids), "threshold": gate.answers}
+
+
+def by_kind(rows: Iterable[T], query: Callable[[T], Query]) -> dict[str, list[T]]:
+    """The rows of every kind."""
+    kinds: dict[str, list[T]] = defaultdict(list)
+    for one in rows:
+        kinds[query(one).kind].append(one)
+    return kinds
+
+
+def sampled(queries: Sequence[Query], most: int | None) -> list[Query]:
+    """At most `most` of them in their order, each kind by its share and evenly from its first to its last; always the
+    same ones. None: all."""
+    if most is None or most >= len(queries):
+        return list(queries)
+    places = sorted(range(len(queries)), key=lambda place: queries[place].kind)
+    chosen = sorted(places[(2 * n + 1) * len(places) // (2 * most)] for n in range(most))
+    return [queries[place] for place in chosen]
+
+
 def score_all(
-    knowledge: Knowledge, gate: Gate, queries: Path, today: date, progress: Progress
+    knowledge: Knowledge, gate: Gate, rows: Sequence[Query], today: date, progress: Progress
 ) -> tuple[list[Scored], Counter[str]]:
-    """Every query that can be scored, and how many can't, by reason. Raises `BadFile`."""
-    rows = read_queries(queries)
+    """Every query that can be scored, and how many can't, by reason."""
     unscored: Counter[str] = Counter()
     scored: list[Scored] = []
     for number, query in enumerate(rows, start=1):
         reason = _unfit(query, knowledge)
         if reason is None:
             try:
-                scored.append(_score(knowledge, gate, query, today))
+                scored.append(placed(query, ask(knowledge, gate, query.text, today)))
             except EmbeddingError:
                 reason = "embedding_failed"
         if reason is not None:
@@ -98,8 +117,8 @@ def _unfit(query: Query, knowledge: Knowledge) -> str | None:
     return None
 
 
-def _score(knowledge: Knowledge, gate: Gate, query: Query, today: date) -> Scored:
-    answered = ask(knowledge, gate, query.text, today)
+def placed(query: Query, answered: Answered) -> Scored:
+    """Where the first relevant entry stands."""
     found = [n for n, one in enumerate(answered.candidates[:5], start=1) if one.entry.id in query.relevant]
     return Scored(query, answered, found[0] if found else None)
 
@@ -126,7 +145,8 @@ def _all_found(one: Scored) -> bool:
     return one.query.relevant <= {candidate.entry.id for candidate in one.answered.candidates[:5]}
 
 
-def _row(one: Scored) -> dict[str, Any]:
+def row(one: Scored) -> dict[str, Any]:
+    """What came of one row, for `--out`."""
     return {
         "id": one.query.id,
         "expected": sorted(one.query.relevant),

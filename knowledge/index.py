@@ -152,14 +152,25 @@ class VectorIndex(Collected):
         """`query` for every row, in one call."""
         if not len(vectors) or k < 1:
             return [[] for _ in vectors]
+        rows, is_whole = self._found(vectors, k)
+        if not is_whole:
+            # Too few, or ids without what belongs to them: the collection may have been taken away in the middle.
+            with self._changing, self._reached():
+                self._collection = self._opened()
+            rows, _ = self._found(vectors, k)
+        return rows
+
+    def _found(self, vectors: Vectors, k: int) -> tuple[list[list[Scored]], bool]:
+        """What each row finds, and whether that is as much as was asked for."""
         # Filtering by a `where` makes a query 10 times slower: fetch more, and filter outside.
         found = self._run(
             lambda collection: collection.query(
                 query_embeddings=vectors, n_results=k, include=["metadatas", "distances"]
             )
         )
-        rows = zip(found["ids"], found["metadatas"] or [], found["distances"] or [], strict=True)
-        return [_scored(*row) for row in rows]
+        answers = zip(found["ids"], found["metadatas"] or [], found["distances"] or [], strict=True)
+        rows = [_scored(*answer) for answer in answers]
+        return rows, all(len(row) == k for row in rows)
 
     def clear(self) -> None:
         """Drop this encoder's vectors and make an empty collection."""
@@ -171,7 +182,7 @@ class VectorIndex(Collected):
     @property
     def generation(self) -> int:
         """The number of the collection that answers; `succeed` raises it, in whichever process."""
-        with self._translated():
+        with self._reached():
             return min(self._generations(), default=0)
 
     def successor(self) -> "Successor":
@@ -183,9 +194,13 @@ class VectorIndex(Collected):
 
     def coming(self) -> int | None:
         """How many passages the successor holds; None where there is none."""
-        with self._translated():
+        from chromadb.errors import NotFoundError
+
+        with self._reached():
             there = sorted(self._generations())
-            return self._made(self._named(there[1])).count() if len(there) > 1 else None
+            with suppress(NotFoundError):  # it answers by now
+                return self._got(self._named(there[1])).count() if len(there) > 1 else None
+        return None
 
     def succeed(self) -> None:
         """Let the successor answer from now on, in every process, and drop what answered."""
@@ -195,7 +210,7 @@ class VectorIndex(Collected):
                 return
             before = self._collection
             # First: threads that ask meanwhile already ask the new one.
-            self._collection = self._made(self._named(there[1]))
+            self._collection = self._got(self._named(there[1]))
             try:
                 self._drop(self._named(there[0]))
             except BaseException:
@@ -229,15 +244,20 @@ class VectorIndex(Collected):
             raise self._failure(LookupError(f"{found} of {some} found"))
 
     def _run(self, action: Callable[["Collection"], Answer]) -> Answer:
-        """`action` on the collection; once more where somebody has just put another in its place."""
-        from chromadb.errors import NotFoundError
+        """`action` on the collection; once more where somebody has just put another in its place. What Chroma says of a
+        collection that goes away in the middle of a request depends on where it was, so no kind of error is told apart.
+        """
+        from chromadb.errors import ChromaError
 
         with self._reached():
+            collection = self._collection
             try:
-                return action(self._collection)
-            except NotFoundError:
+                return action(collection)
+            except ChromaError:
                 with self._changing:
                     self._collection = self._opened()
+                if self._collection.id == collection.id:
+                    raise
                 return action(self._collection)
 
     @contextmanager
@@ -262,11 +282,19 @@ class VectorIndex(Collected):
 
     def _opened(self) -> "Collection":
         """The one that answers; an empty one where there is none."""
-        there = self._generations()
-        return self._made(there[min(there)] if there else self.collection_name)
+        from chromadb.errors import NotFoundError
+
+        while there := self._generations():
+            # Never made where it is gone by now: an empty collection with the lowest number would be the one to answer.
+            with suppress(NotFoundError):
+                return self._got(there[min(there)])
+        return self._made(self.collection_name)
+
+    def _got(self, name: str) -> "Collection":
+        # embedding_function=None: the default one downloads a model.
+        return self._live().get_collection(name, embedding_function=None)
 
     def _made(self, name: str) -> "Collection":
-        # embedding_function=None: the default one downloads a model.
         return self._live().get_or_create_collection(
             name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
@@ -456,4 +484,5 @@ def _scored(ids: Sequence[str], metadatas: Sequence[Any], distances: Sequence[fl
     return [
         Scored(id_, str(meta["entry_id"]), min(1.0, max(-1.0, 1.0 - distance)))
         for id_, meta, distance in zip(ids, metadatas, distances, strict=True)
+        if meta is not None
     ]

@@ -26,7 +26,7 @@ _SPEAKERS: Final = {SenderRole.STAFF: "客服", SenderRole.BOT: "客服", Sender
 
 
 @dataclass(frozen=True, slots=True)
-class _Limited:
+class Limited:
     """A model for one message: no call begins after `until` (monotonic seconds), so that several slow answers cost at
     most two time limits together."""
 
@@ -66,7 +66,7 @@ def improve(services: Services, model: Asking, read: Read, drafted: Drafted) -> 
         needs_context=drafted.in_context,
         cascade=view.cascade,
     )
-    limited = _Limited(model, time.monotonic() + services.env.llm_timeout)
+    limited = Limited(model, time.monotonic() + services.env.llm_timeout)
     found = model_reply.improve(limited, drafted.reply, drafted.asked, facts, read.turn.head.id)
     return found._replace(reply=drafting.grounded(found.reply, read, found.asked))
 

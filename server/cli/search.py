@@ -61,7 +61,8 @@ def _two(figure: float) -> str:
 def _entries(results: list[dict[str, Any]]) -> str:
     # A view that is 0 for every entry is one that this installation doesn't have: the second encoder.
     views = [name for name in _VIEWS if any(one["scores"][name] for one in results)]
-    columns = ["score", *(f"view_{name}" for name in views), "entry", "kind", "name", "wording", "expired"]
+    columns = ["score", *(f"view_{name}" for name in views), "entry", "kind", "name", "wording"]
+    columns += ["expired"] if any(one["expired"] for one in results) else []
     return table([_row(one) for one in results], columns)
 
 

@@ -31,7 +31,7 @@ def stocked(house: Services) -> Services:
 
 
 def _try(page: Page, text: str) -> None:
-    page.get_by_label("问题", exact=True).fill(text)
+    page.get_by_role("textbox", name="问题").fill(text)
     page.get_by_role("button", name="测一下").click()
 
 
@@ -67,7 +67,7 @@ def test_what_is_not_answered_says_why_and_splits(entered: Page) -> None:
     _shot(page, "hit-related")
     _fits(page)
     page.locator(".hit-questions button").nth(1).click()
-    expect(page.get_by_label("问题", exact=True)).to_have_value("你们门店停车收费吗？")
+    expect(page.get_by_role("textbox", name="问题")).to_have_value("你们门店停车收费吗？")
     _try(page, "帮我查一下我的订单到哪了")
     expect(page.locator(".hit-boundary")).to_contain_text("要查成员自己的资料")
 

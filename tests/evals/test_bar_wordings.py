@@ -2,6 +2,7 @@
 is abstained from with the right reason. Through the real flow, message in to draft out."""
 
 import json
+import sys
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -18,21 +19,17 @@ from store.messages import MessageRow
 
 COMMUNITY, CHANNEL = "hemiao-mama", "wecom"
 
-# What is missed, and why: 26 of 30 cite their entry, 17 of 20 abstain with their reason. A case that comes right, or
-# another that goes wrong, fails the test: move the floor with it.
-NOT_CITED = {
-    "wording-03-a": "寄回 and 快递费 stand nearer to the entry about where to send a return (0.63 against 0.62)",
-    "wording-06-b": "that entry says 禾豆 and 过期, the question 积分 and 作废: other entries on 积分 win",
-    "wording-08-c": "直播回看 lies nearer to the time of the live show than to 课程回放",
-    "wording-09-b": "found first, but 0.51: the encoder knows nothing of 拼多多助力, so the gate abstains",
-}
+# Of the 90 wordings at least so many cite exactly their entry, and at least so many are taken for a question. No row is
+# named: which wordings are missed moves with the encoder and the blend, how many shall only rise.
+FLOOR = 60
+QUESTIONS_FLOOR = 60
+
+# 17 of 20 abstain with their reason. A case that comes right, or another that goes wrong, fails the test: move this
+# list with it.
 WRONG_REASON = {
     "outside-05": "called related: no word of it is known, but a short request resembles many a short question",
     "outside-11": "answered: who hosts the live show and when it is on look alike (0.68); no threshold parts them",
     "outside-13": "called outside: the knowledge says too little of 沙龙 for 0.45 to be called related",
-}
-NO_QUESTION = {
-    "wording-02-c": "咋还没 is how members complain; a complaint is drafted for as well, and cites the entry"
 }
 
 
@@ -90,16 +87,28 @@ def _got(services: Services, message_id: str) -> Got:
         return Got(row.triage["kind"], cited, (draft.abstained or {}).get("reason"), draft.text)
 
 
+def _shown(answered: dict[str, Got], found: dict[str, set[str]]) -> str:
+    """What went wrong, a line for each case: its id, its kind, what it cites, why it abstains."""
+    lines = []
+    for name, ids in found.items():
+        lines += [f"{name}: {len(ids)}", *(f"  {id_} {answered[id_][:3]}" for id_ in sorted(ids))]
+    return "\n".join(lines)
+
+
 # scope: 1
 # scope: 11
 # scope: 12
 def test_three_wordings_cite_one_entry_and_questions_outside_abstain(answered: dict[str, Got]) -> None:
-    """One test, since laying down the demo and asking fifty questions takes seconds."""
+    """One test, since laying down the demo and asking over a hundred questions takes seconds."""
     wordings = {case["id"]: tuple(case["relevant_ids"]) for case in cases("wordings")}
     outside = {case["id"]: case["reason"] for case in cases("outside")}
     missed = {id_ for id_, entry in wordings.items() if answered[id_].cited != entry}
-    wrong = {id_ for id_, reason in outside.items() if answered[id_].reason != reason}
     others = {id_ for id_ in wordings if answered[id_].kind != "question"}
-    shown = {id_: got._replace(text=None) for id_, got in answered.items() if id_ in missed | wrong | others}
-    assert (missed, wrong, others) == (set(NOT_CITED), set(WRONG_REASON), set(NO_QUESTION)), shown
+    wrong = {id_ for id_, reason in outside.items() if answered[id_].reason != reason}
+    shown = _shown(answered, {"not cited": missed, "no question": others, "wrong reason": wrong})
+    sys.stdout.write(shown)
+    assert len(wordings) == 90
+    assert len(wordings) - len(missed) >= FLOOR, shown
+    assert len(wordings) - len(others) >= QUESTIONS_FLOOR, shown
+    assert wrong == set(WRONG_REASON), shown
     assert not [id_ for id_ in outside if answered[id_].reason and answered[id_].text]

@@ -212,9 +212,10 @@ def test_floors(tmp_path: Path, floor: str, code: int) -> None:
     assert got.exit_code == code, got.output
 
 
-def test_llm_engine_is_not_there_yet(tmp_path: Path) -> None:
-    got = call("risk", "--data", str(tmp_path / "a"), "--engine", "llm")
-    assert got.exit_code == 2 and "embedded" in got.stderr
+@pytest.mark.parametrize("suite", ["risk", "campaigns", "questions", "dialogues"])
+def test_suite_without_an_llm_engine(tmp_path: Path, suite: str) -> None:
+    got = call(suite, "--data", str(tmp_path / "a"), "--engine", "llm")
+    assert got.exit_code == 2 and "this suite has no llm engine" in got.stderr
 
 
 def test_fit_gate_writes_artefact_and_card(tmp_path: Path, kb: str, queries: str) -> None:

@@ -265,3 +265,17 @@ def test_many_threads_get_their_own_rows_of_the_real_encoder(encoder: EmbeddedEn
         results = callers.join()
     for text, row in zip(texts, expected, strict=True):
         np.testing.assert_allclose(results[text][0], row, atol=1e-5)
+
+
+def test_a_bulk_caller_lets_those_who_wait_go_first() -> None:
+    slow = Slow()
+    with MicroBatcher(slow, most=2) as batcher:
+        callers = Callers(batcher)
+        slow.go.clear()
+        callers.call(*(f"bulk {number}" for number in range(20)))
+        assert slow.entered.acquire(timeout=10)
+        callers.call("single")
+        queued(batcher, 1)
+        slow.go.set()
+        assert callers.join()["single"].shape == (1, 2)
+    assert slow.calls.index(["single"]) == 1

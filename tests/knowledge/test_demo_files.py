@@ -24,7 +24,8 @@ UNFILLABLE = "faq-courier-phone"
 TODAY = dt.date(2026, 11, 21)
 ABSOLUTE_CLAIMS = ("最", "第一", "100%", "百分百", "全网", "绝对", "保证", "独家", "顶级", "万能", "疗效", "根治")
 FILES = [DEMO / f"{name}.yaml" for name in ("communities", "faq", "scripts", "people")] + [
-    ROOT / "evals" / path for path in ("cases/wordings.jsonl", "cases/outside.jsonl", "fit/gate.jsonl")
+    ROOT / "evals" / path
+    for path in ("cases/wordings.jsonl", "cases/outside.jsonl", "fit/gate.jsonl", "fit/questions.jsonl")
 ]
 
 Row = dict[str, Any]
@@ -46,6 +47,8 @@ ENTRIES = FAQ + SCRIPTS
 WORDINGS = _jsonl("cases/wordings.jsonl")
 OUTSIDE = _jsonl("cases/outside.jsonl")
 GATE = _jsonl("fit/gate.jsonl")
+# All that the gate is fitted on with the demo knowledge.
+FITTED = GATE + _jsonl("fit/questions.jsonl")
 
 
 def _variables(community_id: str | None) -> set[str]:
@@ -74,7 +77,9 @@ def test_file_is_utf8_with_plain_line_ends(path: Path) -> None:
     assert raw.decode("utf-8").endswith("\n")
 
 
-@pytest.mark.parametrize("rows", [COMMUNITIES, ENTRIES, WORDINGS + OUTSIDE + GATE], ids=["community", "entry", "case"])
+@pytest.mark.parametrize(
+    "rows", [COMMUNITIES, ENTRIES, WORDINGS + OUTSIDE + FITTED], ids=["community", "entry", "case"]
+)
 def test_no_id_stands_twice(rows: list[Row]) -> None:
     assert [name for name, count in Counter(row["id"] for row in rows).items() if count > 1] == []
 
@@ -232,15 +237,15 @@ def test_cases_point_to_entries_that_hold_today() -> None:
 
 def test_no_case_repeats_a_phrasing_or_another_case() -> None:
     known = {text for entry in ENTRIES for text in [entry["title"], *entry["phrasings"]]}
-    counts = Counter(row["text"] for row in WORDINGS + OUTSIDE + GATE)
+    counts = Counter(row["text"] for row in WORDINGS + OUTSIDE + FITTED)
     assert known & set(counts) == set()
     assert [text for text, count in counts.items() if count > 1] == []
 
 
 # scope: 1
-def test_wordings_are_three_each_of_ten_entries() -> None:
+def test_wordings_are_three_each_of_thirty_entries() -> None:
     counts = Counter(row["relevant_ids"][0] for row in WORDINGS)
-    assert len(counts) == 10
+    assert len(counts) == 30
     assert set(counts.values()) == {3}
     assert "faq-refund-how" in counts
 
@@ -262,9 +267,10 @@ def test_outside_questions_cover_the_reasons() -> None:
 
 def test_gate_has_every_live_entry_and_enough_outside() -> None:
     live = {entry["id"] for entry in FAQ if not _expired(entry)}
-    assert {found for row in GATE for found in row["relevant_ids"]} == live
-    kinds = Counter(row["kind"] for row in GATE if not row["in_kb"])
-    assert len(GATE) >= 240
-    assert sum(row["in_kb"] for row in GATE) >= 140
-    assert kinds["out_of_scope"] >= 60
-    assert kinds["near_miss"] >= 40
+    asked = {found for row in FITTED if "valid_until" not in row for found in row["relevant_ids"]}
+    assert asked == live
+    kinds = Counter(row["kind"] for row in FITTED if not row["in_kb"])
+    assert len(FITTED) >= 900
+    assert sum(row["in_kb"] for row in FITTED) >= 600
+    assert kinds["out_of_scope"] >= 160
+    assert kinds["near_miss"] >= 150

@@ -48,7 +48,7 @@ def test_long_texts_are_marked_line_by_line() -> None:
 
 def test_a_rebuild_tells_percent_and_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([100.0, 110.0])
-    monkeypatch.setattr(reindex.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr("server.cli.reindex.time.monotonic", lambda: next(moments))
     seen = iter(
         [{"state": "rebuilding", "done": 100, "total": 400}, {"state": "rebuilding", "done": 300, "total": 400}]
     )
