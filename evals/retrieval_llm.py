@@ -6,7 +6,7 @@ measured.
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -56,11 +56,17 @@ def run(
     knowledge: Knowledge, gate: Gate, door: Door, queries: Sequence[Query], today: date, progress: Progress
 ) -> Report:
     scored, unscored = retrieval.score_all(knowledge, gate, queries, today, progress)
-    half = _Half(knowledge, gate, door, today)
+    half = Half(knowledge, gate, door, today)
     compared = []
     for number, one in enumerate(scored, start=1):
         compared.append(half.compare(one, f"row-{number}"))
         progress("model", number, len(scored))
+    about = retrieval.facts(knowledge, gate, queries) | {"model": door.name}
+    return report(compared, unscored, about)
+
+
+def report(compared: Sequence[Compared], unscored: Mapping[str, int], about: Mapping[str, Any]) -> Report:
+    """`about` is what was measured on, and with which model."""
     kinds = retrieval.by_kind(compared, lambda one: one.embedded.query)
     failures = Counter(one.cost.failure for one in compared if one.cost.failure)
     return Report(
@@ -68,13 +74,13 @@ def run(
         figures=measured(compared),
         groups={"per_kind": {kind: measured(some) for kind, some in kinds.items()}},
         unscored=unscored,
-        facts=retrieval.facts(knowledge, gate, queries) | {"model": door.name, "failures": dict(failures)},
+        facts={**about, "failures": dict(failures)},
         rows=[_row(one) for one in compared],
         engine=Engine.LLM,
     )
 
 
-class _Half(NamedTuple):
+class Half(NamedTuple):
     """The model's half of a draft, as `agent/flows/inbox.py` does it."""
 
     knowledge: Knowledge
@@ -83,6 +89,7 @@ class _Half(NamedTuple):
     today: date
 
     def compare(self, one: Scored, object_id: str) -> Compared:
+        """A row with what the model makes of it; its calls are booked on `object_id`."""
         asked, manner = one.answered.asked, _manner(one.answered.asked)
         embedded = _embedded(one.answered, manner)
         if not model_reply.wants_model(embedded, asked, cascade=True, needs_context=False, has_context=False):

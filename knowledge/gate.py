@@ -20,6 +20,8 @@ from knowledge.evidence import DocumentEvidence, Evidence
 from knowledge.retriever import Candidate
 
 ARTEFACT: Final = "gate.npz"
+LIKELIER: Final = 0.5
+"""From here an answer is likelier right than wrong: below it confidence is low, though it may be over the threshold."""
 
 
 class Verdict(StrEnum):
@@ -104,7 +106,7 @@ class Gate:
         return Verdict.ANSWERS if chance >= limit else Verdict.RELATED
 
     def _band(self, chance: float, limit: float) -> Band:
-        if chance < limit:
+        if chance < max(limit, LIKELIER):
             return Band.LOW
         return Band.HIGH if chance >= self.sure else Band.MEDIUM
 

@@ -244,21 +244,21 @@ class VectorIndex(Collected):
             raise self._failure(LookupError(f"{found} of {some} found"))
 
     def _run(self, action: Callable[["Collection"], Answer]) -> Answer:
-        """`action` on the collection; once more where somebody has just put another in its place. What Chroma says of a
+        """`action` on the collection; again where somebody has just put another in its place. What Chroma says of a
         collection that goes away in the middle of a request depends on where it was, so no kind of error is told apart.
         """
         from chromadb.errors import ChromaError
 
         with self._reached():
-            collection = self._collection
-            try:
-                return action(collection)
-            except ChromaError:
-                with self._changing:
-                    self._collection = self._opened()
-                if self._collection.id == collection.id:
-                    raise
-                return action(self._collection)
+            while True:
+                collection = self._collection
+                try:
+                    return action(collection)
+                except ChromaError:
+                    with self._changing:
+                        self._collection = self._opened()
+                    if self._collection.id == collection.id:
+                        raise
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -28,7 +28,8 @@ def _rules() -> tuple[tuple[AbstainedReason, re.Pattern[str], re.Pattern[str] | 
 
 
 def boundary(question: str) -> AbstainedReason | None:
-    """`needs_member_data`, `policy`, or None where the knowledge may answer."""
+    """`needs_member_data`, `policy`, `no_answer_in_kb` (what no community's knowledge is for), or None where the
+    knowledge may answer."""
     text = normalize(question).text
     for reason, pattern, unless in _rules():
         if pattern.search(text) and not (unless and unless.search(text)):

@@ -2,8 +2,9 @@
 beside the least that any search by vectors costs (encode the question, ask Chroma once); how quickly the index is
 filled, made anew and an edit found; memory. JSON on stdout, progress on stderr.
 
-The questions are distinct and nothing remembers their vectors; the commonest words of the knowledge are warm, as in a
-service that has run for a minute.
+Processor time of all threads stands beside the clock's: on a machine that does other things too it is the steadier
+figure. The questions are distinct and nothing remembers their vectors; the commonest words of the knowledge are warm,
+as in a service that has run for a minute.
 """
 
 import json
@@ -16,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -27,6 +28,7 @@ from core.caller import Caller
 from core.clock import SystemClock
 from evals.bench.figures import ratio, spread
 from evals.bench.many_entries import MOST, entries, questions
+from evals.bench.work import Spent, both
 from evals.inside import empty_services
 from knowledge.base import KnowledgeBase
 from knowledge.batcher import MicroBatcher
@@ -36,6 +38,7 @@ from knowledge.index import VectorIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.retriever import Scope
 
+Answer = TypeVar("Answer")
 Tell = Callable[[str], None]
 SIZES: Final = (200, 20_000)
 QUESTIONS: Final = 400
@@ -111,33 +114,43 @@ def _told(what: str, tell: Tell) -> Callable[[int, int], None]:
 
 def _searched(services: Services, asked: Sequence[tuple[str, str]], tell: Tell) -> dict[str, Any]:
     """Ours and the plain search take turns, so that a busy machine slows both alike."""
-    ours, plain, right = list[float](), list[float](), 0
+    ours, plain, right = list[Spent](), list[Spent](), 0
     parts: dict[str, list[float]] = defaultdict(list)
     scope = Scope(None, services.clock.now().date())
     for number, (text, wanted) in enumerate(asked):
         with _parted() as spent:
-            begun = time.perf_counter()
-            hits = services.knowledge.retriever.search(text, scope, k=_FOUND)
-            whole = (time.perf_counter() - begun) * 1000
-        begun = time.perf_counter()
-        _plain(services.knowledge, text)
+            hits, whole = timed(services.knowledge.retriever.search, text, scope, _FOUND)
+        _, least = timed(_plain, services.knowledge, text)
         if number >= _WARM:
             ours.append(whole)
-            plain.append((time.perf_counter() - begun) * 1000)
-            for name, milliseconds in (spent | {"the rest": whole - sum(spent.values())}).items():
+            plain.append(least)
+            for name, milliseconds in (spent | {"the rest": whole.wall - sum(spent.values())}).items():
                 parts[name].append(milliseconds)
             right += bool(hits) and hits[0].entry.id == wanted
-    search, least = spread(ours), spread(plain)
-    tell(f"search {search}, plain {least}")
+    search, beside = both(ours), both(plain)
+    tell(f"search {search}, plain {beside}")
     return {
         "search": search,
         "parts": {name: spread(some) for name, some in parts.items()},
-        "plain": least,
+        "plain": beside,
         "ratios": {
-            f"search / plain search, {name}": ratio(search[f"{name}_ms"], least[f"{name}_ms"]) for name in ("p50", "p95")
+            f"search / plain search, {name}": ratio(search[key], beside[key])
+            for name, key in (
+                ("p50", "p50_ms"),
+                ("p95", "p95_ms"),
+                ("CPU p50", "cpu_p50_ms"),
+                ("CPU p95", "cpu_p95_ms"),
+            )
         },
         "right_first": round(right / len(ours), 3),
     }
+
+
+def timed(call: Callable[..., Answer], *arguments: Any) -> tuple[Answer, Spent]:
+    """What it returned, and what it cost."""
+    cpu, begun = time.process_time(), time.perf_counter()
+    answer = call(*arguments)
+    return answer, Spent((time.perf_counter() - begun) * 1000, (time.process_time() - cpu) * 1000)
 
 
 def _plain(knowledge: KnowledgeBase, text: str) -> None:
@@ -150,7 +163,7 @@ def _parted() -> Iterator[dict[str, float]]:
     spent: dict[str, float] = {name: 0.0 for name, _, _ in _PARTS}
     inside, thread = [False], threading.get_ident()
 
-    def timed(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             if inside[0] or threading.get_ident() != thread:
                 return real(*arguments, **named)
@@ -165,7 +178,7 @@ def _parted() -> Iterator[dict[str, float]]:
 
     reals = [(owner, method, getattr(owner, method)) for _, owner, method in _PARTS]
     for name, owner, method in _PARTS:
-        setattr(owner, method, timed(name, getattr(owner, method)))
+        setattr(owner, method, watched(name, getattr(owner, method)))
     try:
         yield spent
     finally:

@@ -44,9 +44,9 @@ def measure(services: Services, most: int) -> dict[str, Any]:
     wanting = [text for text in texts if classify(text).kind in WANTING]
     drafts, chains, drafted = _drafts(services, wanting)
     return {
-        "verdict": _both(verdicts),
-        "draft": _both(drafts) | {"with_text": drafted},
-        "plain_chain": _both(chains),
+        "verdict": both(verdicts),
+        "draft": both(drafts) | {"with_text": drafted},
+        "plain_chain": both(chains),
     }
 
 
@@ -60,7 +60,8 @@ def ratios(work: dict[str, Any]) -> dict[str, float | None]:
     }
 
 
-def _both(spent: Sequence[Spent]) -> dict[str, float]:
+def both(spent: Sequence[Spent]) -> dict[str, float]:
+    """The spread by the clock, and median and p95 of the processor's time."""
     by_processor = spread([one.cpu for one in spent])
     return spread([one.wall for one in spent]) | {f"cpu_{name}": by_processor.get(name, 0.0) for name in _OF_CPU}
 

@@ -141,7 +141,7 @@ class SearchIn(Strict):
     text: str = Field(min_length=1, max_length=2000, examples=["怎么退款"])
     community_id: Word = Field(examples=["hemiao-mama"])
     kinds: list[EntryKind] = Field(list(ANSWERING_KINDS), min_length=1)
-    audience: Audience | None = Field(None, description="as a `new` or an `old` member; `all` or none: entries for either")
+    audience: Audience | None = Field(None, description="as a `new` or `old` member; `all` or none: entries for either")
     k: int = Field(5, ge=1, le=20)
 
 

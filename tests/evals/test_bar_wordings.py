@@ -21,15 +21,17 @@ COMMUNITY, CHANNEL = "hemiao-mama", "wecom"
 
 # Of the 90 wordings at least so many cite exactly their entry, and at least so many are taken for a question. No row is
 # named: which wordings are missed moves with the encoder and the blend, how many shall only rise.
-FLOOR = 60
-QUESTIONS_FLOOR = 60
+FLOOR = 68
+QUESTIONS_FLOOR = 81
 
-# 17 of 20 abstain with their reason. A case that comes right, or another that goes wrong, fails the test: move this
+# 15 of 20 abstain with their reason. A case that comes right, or another that goes wrong, fails the test: move this
 # list with it.
 WRONG_REASON = {
-    "outside-05": "called related: no word of it is known, but a short request resembles many a short question",
-    "outside-11": "answered: who hosts the live show and when it is on look alike (0.68); no threshold parts them",
-    "outside-13": "called outside: the knowledge says too little of 沙龙 for 0.45 to be called related",
+    "outside-03": "called related: members with children are spoken of everywhere, hot pot nowhere",
+    "outside-05": "answered: hardly a word of it says anything, and 怎么 stands in many entries",
+    "outside-10": "called outside: 围栏 and 颜色 stand in no one entry",
+    "outside-11": "answered: who hosts the live show and when it is on look alike; no threshold parts them",
+    "outside-12": "answered: the benefits of that level name the coupon, not whether it may be given away",
 }
 
 

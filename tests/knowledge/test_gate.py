@@ -1,7 +1,6 @@
 """The gate: verdict, band and reasons from evidence."""
 
 from dataclasses import replace
-from datetime import date
 
 import pytest
 
@@ -29,7 +28,7 @@ def _candidate(covered: float, **values: object) -> Candidate:
     ("covered", "verdict", "band"),
     [
         (0.8, Verdict.ANSWERS, Band.HIGH),
-        (0.5, Verdict.ANSWERS, Band.MEDIUM),
+        (0.6, Verdict.ANSWERS, Band.MEDIUM),
         (0.4, Verdict.RELATED, Band.LOW),
         (0.3, Verdict.NOTHING, Band.LOW),
     ],
@@ -38,6 +37,11 @@ def test_chance_makes_verdict_and_band(covered: float, verdict: Verdict, band: B
     judged = GATE.judge([_candidate(covered)])
     assert (judged.verdict, judged.band) == (verdict, band)
     assert (judged.reasons == ()) == (verdict is Verdict.ANSWERS)
+
+
+def test_answer_that_is_likelier_wrong_than_right_has_low_confidence() -> None:
+    judged = GATE.judge([_candidate(0.4)], 0.2)
+    assert (judged.verdict, judged.band) == (Verdict.ANSWERS, Band.LOW)
 
 
 def test_community_sets_its_own_limit() -> None:

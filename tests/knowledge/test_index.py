@@ -479,6 +479,7 @@ def test_threads_that_ask_while_it_switches_all_get_an_answer(tmp_path: Path) ->
         for _ in range(4):
             index.successor().upsert(passages(20), vectors)
             index.succeed()
+            ended.wait(0.3)  # a rebuild takes longer than a question
         ended.set()
         assert [one.result() for one in asking] == [{5}] * 3
 
