@@ -60,8 +60,9 @@ class SecondLane:
 
     def close(self) -> None:
         self._closed.set()
-        if self._filler is not None:
-            self._filler.join(_STOP_SECONDS)
+        filler = self._filler
+        if filler is not None:
+            filler.join(_STOP_SECONDS)
         self._index.close()
 
     def _missing(self) -> list[Passage]:
@@ -78,28 +79,34 @@ class SecondLane:
 
     def _start(self) -> None:
         if self._filler is None or not self._filler.is_alive():
-            self._filler = threading.Thread(target=self._fill, name="second-encoder", daemon=True)
+            self._filler = threading.Thread(target=self._fill_on, name="second-encoder", daemon=True)
             self._filler.start()
 
-    def _fill(self) -> None:
-        """Batch by batch, newest wishes first, until nothing is missing; what a kill leaves is seen by its hashes."""
+    def _fill_on(self) -> None:
+        """Until nothing is missing, also of what was wished for meanwhile; what a kill leaves is seen by its hashes."""
+        try:
+            while (encoded := self._fill()) and not self._closed.is_set():
+                _log.info("second_encoder_ready", encoded=encoded)
+                self.became()
+        except (EmbeddingError, IndexFailure) as error:
+            _log.warning("second_encoder_left_out", error=str(error))
+
+    def _fill(self) -> int:
+        """Batch by batch, the lock free between two; how many were encoded."""
         done = 0
         while not self._closed.is_set():
-            try:
-                with self._changing:
-                    missing = self._missing()
-                    if not missing:
-                        break
-                    self._put(missing[:BATCH])
-            except (EmbeddingError, IndexFailure) as error:
-                _log.warning("second_encoder_left_out", error=str(error))
-                return
+            with self._changing:
+                missing = self._missing()
+                if not missing:
+                    if not done:
+                        # Under the lock: a wish that comes now starts a thread of its own.
+                        self._filler = None
+                    return done
+                self._put(missing[:BATCH])
             done += min(BATCH, len(missing))
             if done % (BATCH * 32) == 0:
                 _log.info("second_encoder_filling", done=done, left=len(missing))
-        if not self._closed.is_set():
-            _log.info("second_encoder_ready", encoded=done)
-            self.became()
+        return done
 
 
 def open_lane(folder: Path | None, url: str | None, *, wanted: bool) -> SecondLane | None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evals.cli import main
+from knowledge.blend import Scores
 
 
 def rows(path: Path, *values: Any) -> str:
@@ -224,7 +226,26 @@ def test_fit_gate_writes_artefact_and_card(tmp_path: Path, kb: str, queries: str
     assert got.exit_code == 0, got.output
     with np.load(out, allow_pickle=False) as values:
         assert float(values["related"]) <= float(values["answers"])
-    assert "queries.jsonl" in out.with_suffix(".md").read_text("utf-8")
+    card = out.with_suffix(".md").read_text("utf-8")
+    assert "Rows: queries " in card and "`covered`" in card
+
+
+def test_fit_blend_writes_weights_for_one_and_for_two_encoders(tmp_path: Path, kb: str, queries: str) -> None:
+    out = tmp_path / "blend.npz"
+    got = call("fit", "blend", "--kb", kb, "--data", queries, "--out", str(out))
+    assert got.exit_code == 0, got.output
+    with np.load(out, allow_pickle=False) as values:
+        assert values["one"].shape == values["two"].shape == (len(Scores._fields),)
+        assert values["one"][-1] == 0.0
+    assert "| `lexical` |" in out.with_suffix(".md").read_text("utf-8")
+
+
+def test_knowledge_beside_its_questions_is_asked(tmp_path: Path, kb: str, queries: str) -> None:
+    shutil.copy(kb, tmp_path / "shop_kb.jsonl")
+    shutil.copy(queries, tmp_path / "shop_questions.jsonl")
+    got = call("fit", "gate", "--data", str(tmp_path / "shop_questions.jsonl"), "--out", str(tmp_path / "gate.npz"))
+    assert got.exit_code == 0, got.output
+    assert "Rows: shop " in (tmp_path / "gate.md").read_text("utf-8")
 
 
 def test_fit_gate_wants_an_npz(tmp_path: Path, queries: str) -> None:

@@ -12,6 +12,7 @@ from knowledge import second_encoder
 from knowledge.embeddings import EmbeddingError, Vectors
 from knowledge.entries import SECOND_LONGEST, Entry, second_passages
 from knowledge.index import VectorIndex
+from knowledge.retriever import Second
 from knowledge.second_lane import AT_ONCE, SecondLane, open_lane
 
 
@@ -71,6 +72,23 @@ def test_many_are_filled_beside_and_told(lane: SecondLane, letters: Letters) -> 
     second = lane.take(entries)
     assert second is not None
     assert len(second.index.query(second.embedder.embed(["问题3，答案"])[0], 30)) == 30
+
+
+def test_what_is_wished_for_meanwhile_is_filled_too(lane: SecondLane, letters: Letters) -> None:
+    """As at the first start: some entries are searchable before the others."""
+    every = [_entry(n) for n in range(60)]
+    found, whole = list[Second | None](), threading.Event()
+
+    def again() -> None:
+        found.append(lane.take(every))
+        if found[-1] is not None:
+            whole.set()
+
+    lane.became = again
+    lane.take(every[:30])
+    assert whole.wait(20)
+    assert found[0] is None, "the first fill was of half of them"
+    assert len(letters.texts) == 60
 
 
 def test_a_changed_entry_is_encoded_anew(lane: SecondLane, letters: Letters) -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from core.text import normalize
@@ -118,7 +120,9 @@ def test_a_text_without_known_words_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("second", ["other: [甲乙]", "first: [丙丁]"])
-def test_a_meaning_or_a_way_that_stands_twice_is_refused(second: str, monkeypatch, tmp_path) -> None:
+def test_a_meaning_or_a_way_that_stands_twice_is_refused(
+    second: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "synonyms_a.yaml").write_text("first: [甲乙]", "utf-8")
     (tmp_path / "synonyms_b.yaml").write_text(second, "utf-8")
     monkeypatch.setattr(synonyms, "files", lambda _: tmp_path)

@@ -6,8 +6,18 @@ from knowledge.retriever import Scope
 from tests.house import House
 
 PAIR = """
-- {id: faq-points-new, kind: faq, title: 积分怎么攒, phrasings: [怎么攒积分], answer: 新人先签到，每天得10分。, audience: new}
-- {id: faq-points-old, kind: faq, title: 积分怎么攒, phrasings: [怎么攒积分], answer: 老成员拉新最快，一人50分。, audience: old}
+- id: faq-points-new
+  kind: faq
+  title: 积分怎么攒
+  phrasings: [怎么攒积分]
+  answer: 新人先签到，每天得10分。
+  audience: new
+- id: faq-points-old
+  kind: faq
+  title: 积分怎么攒
+  phrasings: [怎么攒积分]
+  answer: 老成员拉新最快，一人50分。
+  audience: old
 - {id: faq-hours, kind: faq, title: 客服几点上班, phrasings: [几点有人], answer: 每天九点到二十一点。}
 """
 ASKS = "怎么攒积分"
