@@ -38,6 +38,8 @@ _log = log.get(__name__)
 _ASK_AGAIN_SECONDS = 0.2
 PATIENCE: Final = 1.0
 """Seconds that a search waits for another thread's step before it answers from what there was."""
+WAITED_FOR: Final = 4_000
+"""Passages that a search waits for where little is there yet: 10 s of encoding, a first import of 500 entries."""
 TAKE_SECONDS: Final = 20.0
 """While much is being filled, what has come is taken over so often: a new corpus costs a second at 20,000 entries."""
 _STOP_SECONDS: Final = 10.0
@@ -89,6 +91,7 @@ class KnowledgeBase:
         self._pending: dict[str, None] = {}
         self._missing: set[str] = set()
         self._served: Snapshot | None = None
+        self._from_nothing = False
         self._taken = 0.0
         self._corpus: Corpus | None = None
         self._retriever: Retriever | None = None
@@ -121,9 +124,15 @@ class KnowledgeBase:
 
     def keep_up(self) -> Reconciled | None:
         """As `refresh` for who is about to search, and must not wait: a few changes are taken over at once, many by a
-        thread of their own, while the search answers from what was there before."""
-        if self._is_current() or self._is_filling():
+        thread of their own, while the search answers from what was there before.
+
+        Where that was nothing (a first import), "nothing answers" would be no answer: then it is waited for. Raises
+        `IndexIncomplete` where that would take long, and as `refresh` does.
+        """
+        if self._is_current():
             return None
+        if self._is_filling():
+            return self._waited_for()
         if self._corpus is None:
             return self.refresh()
         if not self._lock.acquire(timeout=PATIENCE):
@@ -132,9 +141,20 @@ class KnowledgeBase:
             done = self._step(most=EMBED_BATCH)
             if self._pending:
                 self._fill_beside()
-            return done
         finally:
             self._lock.release()
+        waited = self._waited_for()
+        return done if waited is None else done.plus(waited, self._newest.size)
+
+    def _waited_for(self) -> Reconciled | None:
+        """All that is due, where it is the first knowledge; None where there was some to go on with."""
+        due = self._due()
+        self._from_nothing = due > 0 and (self._from_nothing or self.size == 0)
+        if not self._from_nothing:
+            return None
+        if due > WAITED_FOR:
+            raise _incomplete(self._newest.size - due, self._newest.size)
+        return self.refresh()
 
     def begin(self, progress: Callable[[int, int], None] | None = None) -> None:
         """The first `refresh`; where at least half of the entries have their vectors, a start needn't wait for the
