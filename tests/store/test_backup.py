@@ -195,7 +195,9 @@ def _left_out(path: Path) -> None:
 
 
 def _forged(path: Path) -> None:
-    _repacked(path, lambda name, content: content.replace(migrate.head().encode(), b"0001") if "manifest" in name else content)
+    _repacked(
+        path, lambda name, content: content.replace(migrate.head().encode(), b"0001") if "manifest" in name else content
+    )
 
 
 def _without_manifest(path: Path) -> None:
