@@ -1,11 +1,13 @@
 """Nothing that identifies a member stands in clear, in any file, table or log."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 import structlog
+from structlog._config import BoundLoggerLazyProxy
 from structlog.testing import LogCapture
 
 from agent.flows import events
@@ -86,6 +88,21 @@ def test_without_the_members_key_nothing_can_be_opened(lived_in: House) -> None:
         assert keys.reveal(row.member_id, Protected(row.text, row.original), "message") == row.text
 
 
+@pytest.fixture
+def uncached_loggers() -> Iterator[None]:
+    """Where a test before has configured the logs, modules keep the logger of that time."""
+    _forget_loggers()
+    yield
+    _forget_loggers()
+
+
+def _forget_loggers() -> None:
+    for module in list(sys.modules.values()):
+        if isinstance(proxy := vars(module).get("_log"), BoundLoggerLazyProxy):
+            vars(proxy).pop("bind", None)
+
+
+@pytest.mark.usefixtures("uncached_loggers")
 def test_logs_hold_none_of_it(wise: House, monkeypatch: pytest.MonkeyPatch) -> None:
     # scope: 35
     capture = LogCapture()
