@@ -21,7 +21,6 @@ from evals.rows import BadFile, Row, read
 
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 _MORNING: Final = clock(10)
-_NAMED: Final = ("communities", "channels", "sources", "tags")
 _AXES: Final = ("activity", "value", "level", "tags")
 
 

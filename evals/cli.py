@@ -273,6 +273,19 @@ def _npz(out: Path) -> Path:
     return out
 
 
+@fit.command("mean")
+@click.option("--kb", type=_FILE, multiple=True, help="Knowledge whose questions count beside the demo's.")
+@_out
+@_json
+def fit_mean(kb: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """The mean vector that is taken off the second encoder's."""
+    del as_json
+    from evals import fit_mean as it
+
+    place = _npz(out)
+    _finish(_run(lambda: it.run(kb, place, _progress)), None, ())
+
+
 @fit.command("blend")
 @_kb
 @_data

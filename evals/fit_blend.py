@@ -62,7 +62,7 @@ def _card(names: Sequence[str], today: date, fitted: dict[str, Array], figures: 
 
 Written by `qunzhu-evals fit blend`; not by hand.
 
-- Date: {today.isoformat()}
+- Entries as valid on {today.isoformat()}
 - Data, all ours, questions inside with their right entry among the first {DEPTH}: {", ".join(names)}
 - Method: weights under which the right entry of each question is likeliest (conditional logit, ridge {RIDGE})
 - Encoders: `use-multilingual-3.1`; in the column `two` also `e5-small-4bit.1`

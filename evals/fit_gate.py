@@ -185,7 +185,7 @@ def _card(rows: dict[str, int], today: date, gate: Gate, measured: dict[str, Fig
 
 Written by `qunzhu-evals fit gate`; not by hand.
 
-- Date: {today.isoformat()}
+- Entries as valid on {today.isoformat()}
 - Rows: {", ".join(f"{name} {count}" for name, count in rows.items())}. All ours but for those of documents.
 - Method: a logistic curve (ridge {RIDGE}) from the evidence to "the first entry answers"; `answers` has the highest F1
   of right answers where at most {MOST_LOST:.0%} of the questions whose right entry came first are lost; `related` tells

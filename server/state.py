@@ -19,7 +19,6 @@ from store.users import SessionRow
 
 COOKIE = "qunzhu_session"
 CSRF_HEADER = "x-csrf-token"
-CSRF_FIELD = "csrf"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _BEARER = HTTPBearer(auto_error=False, description="API key: `Authorization: Bearer qz_…`")
 

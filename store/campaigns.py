@@ -106,12 +106,6 @@ def move(db: WriteSession, campaign_id: str, *, version: int, frm: Sequence[str]
     return db.execute(moved.execution_options(synchronize_session=False)).first() is not None
 
 
-def members_of(db: ReadSession, campaign_id: str) -> list[CampaignMemberRow]:
-    """Who was in it, by id."""
-    query = sa.select(CampaignMemberRow).where(CampaignMemberRow.campaign_id == campaign_id)
-    return list(db.execute(query.order_by(CampaignMemberRow.member_id)).scalars())
-
-
 def decision(db: ReadSession, campaign_id: str) -> str | None:
     """The name that the deliveries of its approval bear; None where it was never approved."""
     query = sa.select(CampaignVersionRow.version).where(

@@ -31,12 +31,6 @@ class LocalWeek(_Part):
     postgresql = "to_char(date_trunc('week', {}), 'YYYY-MM-DD')"
 
 
-class LocalMonth(_Part):
-    inherit_cache = True
-    sqlite = f"strftime('%Y-%m', {{}}, {_SHIFT})"
-    postgresql = "to_char({}, 'YYYY-MM')"
-
-
 class LocalHour(_Part):
     inherit_cache = True
     sqlite = f"strftime('%H', {{}}, {_SHIFT})"

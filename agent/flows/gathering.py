@@ -67,9 +67,6 @@ class Gathering(NamedTuple):
     answers: int
 
 
-_NOTHING: Final = Gathering(0, 0, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """A message that asks, with its wording."""

@@ -145,20 +145,20 @@ def _of_known_communities(db: ReadSession, parsed: Parsed) -> tuple[list[EntryIn
 
 def _require_edit_of(caller: Caller, rows: list[EntryIn], old: list[EntryRow]) -> None:
     for community_id in {row.community for row in rows} | {row.community_id for row in old}:
-        _require_edit(caller, community_id)
+        require_edit(caller, community_id)
 
 
 def _retire(db: WriteSession, caller: Caller, entry_ids: list[str]) -> int:
     """Take these out of use; what somebody else took out meanwhile stays as it is."""
     done = 0
     for row in knowledge.many(db, entry_ids).values():
-        _require_edit(caller, row.community_id)
+        require_edit(caller, row.community_id)
         entry = written(row).model_copy(update={"status": EntryStatus.RETIRED})
         done += _put(db, caller, entry, row) == "changed"
     return done
 
 
-def _require_edit(caller: Caller, community_id: str | None) -> None:
+def require_edit(caller: Caller, community_id: str | None) -> None:
     """What holds for every community is edited by who may edit everywhere. Raises `Forbidden` `scope_missing`."""
     if community_id is None and caller.communities(Scope.KNOWLEDGE_EDIT) is not None:
         caller.require(Scope.KNOWLEDGE_EDIT, "")
@@ -179,7 +179,7 @@ def save_in(db: WriteSession, services: Services, caller: Caller, entry: EntryIn
     """`save` within a transaction that does more."""
     if entry.community is not None and communities.get(db, entry.community) is None:
         raise NotFound("community_not_found", extra={"community_id": entry.community})
-    _require_edit(caller, entry.community)
+    require_edit(caller, entry.community)
     if _put(db, caller, entry, _checked(db, caller, entry, version)) != "unchanged":
         changes.note(db, changes.KNOWLEDGE)
         db.after_commit(services.knowledge.touch)
@@ -197,7 +197,7 @@ def _checked(db: WriteSession, caller: Caller, entry: EntryIn, version: int | No
         return None
     if old is None:
         raise NotFound("entry_not_found")
-    _require_edit(caller, old.community_id)
+    require_edit(caller, old.community_id)
     if old.version != version:
         raise Conflict("entry_changed", extra={"id": entry.id, "version": old.version})
     return old

@@ -1,6 +1,7 @@
 """Packs for a new group and for who begins to run one, from the entries that the caller may read."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 from typing import Literal
 
@@ -11,8 +12,7 @@ from agent.steps.packs import ColdStart, Material, OperatorKit
 from core.caller import Caller
 from core.errors import NotFound
 from core.scopes import Scope
-from core.vocabulary import Audience, CommunityType, EntryKind, EntryStatus, Tone
-from core.vocabulary import Scene as SceneName
+from core.vocabulary import EntryKind, EntryStatus, Tone
 from knowledge.entries import entry_of
 from store import communities, knowledge, settings
 from store.knowledge import EntryRow
@@ -67,23 +67,11 @@ def _materials(db: ReadSession, lineage: tuple[str, ...], day: date) -> list[Mat
             db, communities=frozenset(lineage), kind=kind, status=EntryStatus.APPROVED, limit=_MOST
         )
     ]
-    return [_material(row) for row in rows if entry_of(row).valid_on(day)]
+    every = [_material(row) for row in rows]
+    return [one for one in every if one.valid_on(day)]
 
 
 def _material(row: EntryRow) -> Material:
-    return Material(
-        id=row.id,
-        version=row.version,
-        kind=EntryKind(row.kind),
-        title=row.title,
-        phrasings=tuple(row.phrasings),
-        answer=row.answer,
-        scene=SceneName(row.scene) if row.scene else None,
-        tags=frozenset(row.tags),
-        first_tag=row.tags[0] if row.tags else "",
-        hits=row.hits,
-        audience=Audience(row.audience),
-        tone=Tone(row.tone) if row.tone else None,
-        group_types=frozenset(CommunityType(one) for one in row.group_types),
-        own=row.community_id is not None,
-    )
+    entry = entry_of(row)
+    given = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    return Material(**given, tags=tuple(row.tags), hits=row.hits)

@@ -6,6 +6,7 @@ from typing import Final
 
 from agent.flows import entry_care
 from agent.flows.community import today
+from agent.flows.knowledge import require_edit
 from agent.flows.picking import propose_phrasing
 from agent.services import Services
 from agent.steps import candidates as candidates_step
@@ -85,7 +86,7 @@ def propose(services: Services, caller: Caller, entry_id: str) -> Proposals:
         raise BadInput("model_not_configured")
     with services.database.read() as db:
         row = entry_care.found(db, caller, entry_id)
-        _require_edit(caller, row)
+        require_edit(caller, row.community_id)
         entry, known = entry_of(_faq(row)), _proposed_before(db, entry_id)
         scope = _scope(db, services, entry)
     proposal_id = new_id("prp")
@@ -101,12 +102,6 @@ def propose(services: Services, caller: Caller, entry_id: str) -> Proposals:
     sifted = step.sift(entry, offered, known, nearest)
     with services.database.write() as db:
         return _store(db, caller, entry_id, proposal_id, sifted)
-
-
-def _require_edit(caller: Caller, row: EntryRow) -> None:
-    if row.community_id is None and caller.communities(Scope.KNOWLEDGE_EDIT) is not None:
-        caller.require(Scope.KNOWLEDGE_EDIT, "")
-    caller.require(Scope.KNOWLEDGE_EDIT, row.community_id)
 
 
 def _proposed_before(db: ReadSession, entry_id: str) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from agent.steps.pack_plan import Day, Duty, Wanted, label, shipped
 from core.vocabulary import Audience, CommunityType, EntryKind, Requires, Scene, Tone
+from knowledge.entries import Entry
 from knowledge.slots import fill
 from prompts.loader import load
 
@@ -26,24 +27,17 @@ _TAG, _TITLE, _WORDING = 3.0, 2.0, 1.0
 _OPENING: Final = "开群"
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """An approved entry that holds today, as far as a pack looks at it. `own`: it belongs to the community itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material(Entry):
+    """An approved entry that holds today, with what a pack looks at beside its texts."""
 
-    id: str
-    version: int
-    kind: EntryKind
-    title: str
-    phrasings: tuple[str, ...]
-    answer: str
-    scene: Scene | None
-    tags: frozenset[str]
-    first_tag: str
-    hits: int
-    audience: Audience
-    tone: Tone | None
-    group_types: frozenset[CommunityType]
-    own: bool = False
+    tags: tuple[str, ...] = ()
+    hits: int = 0
+
+    @property
+    def own(self) -> bool:
+        """It belongs to the community itself, or to one above it."""
+        return self.community_id is not None
 
     def fits(self, group_type: CommunityType) -> bool:
         return not self.group_types or group_type in self.group_types
@@ -257,8 +251,9 @@ def _varied(ranked: Sequence[Material]) -> list[Material]:
     first: list[Material] = []
     later: list[Material] = []
     for one in ranked:
-        counts[one.first_tag] += 1
-        (first if counts[one.first_tag] <= SAME_TOPIC else later).append(one)
+        topic = one.tags[0] if one.tags else ""
+        counts[topic] += 1
+        (first if counts[topic] <= SAME_TOPIC else later).append(one)
     return [*first, *later][:MOST_FAQ]
 
 
@@ -292,7 +287,7 @@ def _of_day(day: Day, scripts: Sequence[Material], used: set[str]) -> Material |
 
 def _distance(day: Day, script: Material) -> tuple[int, int]:
     assert script.scene is not None
-    return -len(day.tags & script.tags), day.scenes.index(script.scene)
+    return -len(day.tags.intersection(script.tags)), day.scenes.index(script.scene)
 
 
 def _shown(script: Material, filler: _Filler, requires: Requires = Requires.MODERATOR) -> ScriptText:

@@ -14,7 +14,6 @@ from server.console.texts import translator
 from server.console.visitor import Visitor
 from store.communities import CommunityRow
 
-_LINES: Final = ("phrasings",)
 _WORDS: Final = ("tags",)
 _SPLIT: Final = str.maketrans("，、;；\n", ",,,,,")
 

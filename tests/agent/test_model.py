@@ -27,7 +27,8 @@ from evals.stub_model import Mode, StubModel
 from store import model_calls
 from store.model_calls import ModelCallRow
 from store.session import Database
-from tests.agent.steps.test_model_steps import MANNER, RETURNS, SHIPPING, asked, entry
+from tests.agent.steps.test_model_steps import MANNER, RETURNS, SHIPPING
+from tests.made import asked, entry
 
 VALUES: dict[str, object] = {"question": "多久发货？", "title": "多久发货", "answer": "付款后48小时内发货。"}
 

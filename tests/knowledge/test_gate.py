@@ -1,27 +1,24 @@
 """The gate: verdict, band and reasons from evidence."""
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from core.vocabulary import Audience, Band, EntryKind
+from core.vocabulary import Band
 from knowledge import blend, gate
-from knowledge.blend import Scores
-from knowledge.entries import Entry
 from knowledge.evidence import DocumentEvidence, Evidence
 from knowledge.gate import Curve, Gate, Reason, Verdict
 from knowledge.retriever import Candidate
+from tests.made import candidate, entry
 
-ENTRY = Entry("faq-a", 1, EntryKind.FAQ, "标题", (), "答案", None, (), Audience.ALL, None, None, None, None)
 EVIDENCE = Evidence(0.1, 0.2, 0.8, 0.8, 0.5, 0.5, 0.9, 0.0, 0.0, 0.0, 1.0, 2.0)
 BY_COVERED = Curve(tuple(10.0 if name == "covered" else 0.0 for name in Evidence._fields), -5.0)
 BY_BEST = Curve((10.0, 0.0, 0.0, 0.0, 0.0, 0.0), -5.0)
 GATE = Gate(BY_COVERED, BY_BEST, answers=0.5, related=0.2, sure=0.9, document_answers=0.7)
 
 
-def _candidate(covered: float, **values: object) -> Candidate:
-    seen = EVIDENCE._replace(covered=covered)
-    return replace(Candidate(ENTRY, 0.5, Scores(*[0.5] * 7), "问", expired=False, evidence=seen), **values)  # type: ignore[arg-type]
+def _candidate(covered: float, **values: Any) -> Candidate:
+    return candidate(entry(), **({"evidence": EVIDENCE._replace(covered=covered)} | values))
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.vocabulary import Audience, EntryKind
+from core.vocabulary import EntryKind
 from knowledge import second_encoder
 from knowledge.embeddings import EmbeddingError, Vectors
 from knowledge.entries import SECOND_LONGEST, Entry, second_passages
 from knowledge.index import VectorIndex
 from knowledge.retriever import Second
 from knowledge.second_lane import AT_ONCE, SecondLane, open_lane
+from tests.made import entry
 
 
 class Letters:
@@ -38,8 +39,7 @@ class Letters:
 
 
 def _entry(number: int, answer: str = "答案", kind: EntryKind = EntryKind.FAQ) -> Entry:
-    title = f"问题{number}"
-    return Entry(f"faq-{number}", 1, kind, title, (), answer, None, (), Audience.ALL, None, None, None, None)
+    return entry(answer, f"faq-{number}", title=f"问题{number}", kind=kind)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from agent.flows import campaigns, events, people
 from agent.flows import knowledge as knowledge_flow
 from agent.flows.campaigns import Changes, Ruling, Verdict
@@ -10,7 +12,6 @@ from agent.flows.incoming import EventMember, IncomingEvent
 from core.caller import Caller
 from core.ids import new_id
 from core.vocabulary import ConsentKind, EventType
-from store import campaigns as rows
 from store import members
 from store.campaigns import CampaignMemberRow, CampaignRow
 from store.deliveries import DeliveryRow
@@ -114,7 +115,8 @@ class Club:
 
     def members_of(self, campaign_id: str) -> list[CampaignMemberRow]:
         with self.house.services.database.read() as db:
-            return rows.members_of(db, campaign_id)
+            query = sa.select(CampaignMemberRow).where(CampaignMemberRow.campaign_id == campaign_id)
+            return list(db.execute(query.order_by(CampaignMemberRow.member_id)).scalars())
 
     def deliveries(self) -> list[DeliveryRow]:
         return [row for row in self.house.deliveries() if row.kind == "campaign"]

@@ -11,11 +11,10 @@ from agent.steps.asking import ModelUnavailable
 from agent.steps.composing import Manner
 from agent.steps.model_reply import Facts, Improved, improve, wants_model
 from agent.steps.reply import Asked, Reply
-from core.vocabulary import AbstainedReason, Audience, Band, Engine, EntryKind
-from knowledge.blend import Scores
+from core.vocabulary import AbstainedReason, Band, Engine
 from knowledge.entries import Entry
-from knowledge.gate import Judged, Verdict
-from knowledge.retriever import Candidate
+from knowledge.gate import Verdict
+from tests.made import asked, entry
 
 MANNER = Manner("friendly", {}, frozenset())
 SHIPPING = "付款后48小时内发货。"
@@ -24,32 +23,11 @@ YES = {"answers": True, "quote": SHIPPING}
 NO = {"answers": False, "quote": ""}
 
 
-def _entry(answer: str, id: str) -> Entry:
-    return Entry(
-        id=id,
-        version=1,
-        kind=EntryKind.FAQ,
-        title=id,
-        phrasings=(),
-        answer=answer,
-        scene=None,
-        variables=(),
-        audience=Audience.ALL,
-        tone=None,
-        community_id=None,
-        valid_from=None,
-        valid_until=None,
-    )
-
-
-SHIP, RETURN = _entry(SHIPPING, "ship"), _entry(RETURNS, "return")
+SHIP, RETURN = entry(SHIPPING, "ship"), entry(RETURNS, "return")
 
 
 def _asked(verdict: Verdict, band: Band, *entries: Entry, score: float = 0.6, question: str = "多久发货？") -> Asked:
-    found = tuple(
-        Candidate(one, score - 0.01 * n, Scores(*[0.5] * 7), one.title, expired=False) for n, one in enumerate(entries)
-    )
-    return Asked(question=question, candidates=found, judged=Judged(verdict, score, 0.55, band))
+    return asked(*entries, question=question, verdict=verdict, band=band, score=score)
 
 
 SURE = _asked(Verdict.ANSWERS, Band.HIGH, SHIP)

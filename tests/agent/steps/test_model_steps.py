@@ -9,48 +9,14 @@ from agent.scripted import ScriptedModel
 from agent.steps.asking import ModelUnavailable
 from agent.steps.composing import Manner, compose
 from agent.steps.judging import does_answer
-from agent.steps.reply import Asked
 from agent.steps.rewriting import rewrite
-from core.vocabulary import Audience, Band, EntryKind
-from knowledge.blend import Scores
-from knowledge.entries import Entry
-from knowledge.gate import Judged, Verdict
-from knowledge.retriever import Candidate
+from core.vocabulary import Band
+from knowledge.gate import Verdict
+from tests.made import asked, entry
 
 SHIPPING = "付款后48小时内发货，一般3到5天送到，详情见 https://shop.example.com/ship 。"
 RETURNS = "签收后7天内可以退货，退货运费8元，联系客服微信：xmhelper01 登记。"
 MANNER = Manner("friendly", {"hours": "9:00-21:00", "days": "7"}, frozenset({"member_name"}))
-
-
-def entry(answer: str, id: str = "ent_1", title: str = "多久发货") -> Entry:
-    return Entry(
-        id=id,
-        version=3,
-        kind=EntryKind.FAQ,
-        title=title,
-        phrasings=(),
-        answer=answer,
-        scene=None,
-        variables=(),
-        audience=Audience.ALL,
-        tone=None,
-        community_id=None,
-        valid_from=None,
-        valid_until=None,
-    )
-
-
-def asked(
-    *entries: Entry,
-    question: str = "多久发货？",
-    verdict: Verdict = Verdict.ANSWERS,
-    band: Band = Band.HIGH,
-    score: float = 0.7,
-) -> Asked:
-    candidates = tuple(
-        Candidate(one, score - 0.01 * n, Scores(*[0.5] * 7), one.title, expired=False) for n, one in enumerate(entries)
-    )
-    return Asked(question=question, candidates=candidates, judged=Judged(verdict, score, 0.55, band))
 
 
 def _judge(**answer: Any) -> bool:
@@ -121,14 +87,14 @@ def test_only_the_last_lines_of_a_conversation_are_sent() -> None:
 def _compose(text: str, used: list[int] | None = None, **more: Any) -> Any:
     answer: Mapping[str, Any] = {"text": text, "used": used or [1, 2], "confidence": "high"} | more
     model = ScriptedModel({"reply/compose": [answer]})
-    both = [asked(entry(SHIPPING, "ent_1")), asked(entry(RETURNS, "ent_2", "怎么退货"), question="怎么退货？")]
+    both = [asked(entry(SHIPPING, "ent_1")), asked(entry(RETURNS, "ent_2", title="怎么退货"), question="怎么退货？")]
     return compose(model, both, MANNER, "msg_1")
 
 
 def test_two_answers_become_one_text_with_both_cited() -> None:
     made = _compose("亲，付款后48小时内发货，三到五天送到；签收后七天内可以退货，退货运费8元哦。")
     assert made.text.startswith("亲，付款后48小时内发货")
-    assert [(one.entry_id, one.version, one.used) for one in made.citations] == [("ent_1", 3, True), ("ent_2", 3, True)]
+    assert [(one.entry_id, one.version, one.used) for one in made.citations] == [("ent_1", 1, True), ("ent_2", 1, True)]
     assert all(one.quote in (SHIPPING, RETURNS) for one in made.citations)
     assert (made.confidence.band, made.confidence.reason) == (Band.HIGH, "model_composed")
 

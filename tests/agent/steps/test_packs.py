@@ -14,6 +14,7 @@ from core.vocabulary import Audience, CommunityType, Scene, Tone
 from knowledge.entry_in import EntryIn
 from knowledge.slots import slots
 
+PLAIN: dict[str, Any] = {"version": 1, "variables": (), "community_id": None, "valid_from": None, "valid_until": None}
 DEMO = Path(__file__).parents[3] / "knowledge" / "demo"
 TYPES = [one for one in CommunityType if one is not CommunityType.ORGANISATION]
 VALUES = {"group_manager": "豆苗", "community_name": "新手妈妈群", "service_hours": "每天9:00–21:00"}
@@ -25,18 +26,11 @@ def _entries() -> list[EntryIn]:
 
 
 def _material(entry: EntryIn, **values: Any) -> Material:
-    plain: dict[str, Any] = {
-        "version": 1,
-        "hits": 0,
-        "first_tag": entry.tags[0] if entry.tags else "",
-        "tags": frozenset(entry.tags),
-        "group_types": frozenset(entry.group_types),
-        "phrasings": tuple(entry.phrasings),
-    }
-    own: dict[str, Any] = {
+    given: dict[str, Any] = {
         name: getattr(entry, name) for name in ("id", "kind", "title", "answer", "scene", "audience", "tone")
     }
-    return Material(**(plain | own | values))
+    listed = {name: tuple(getattr(entry, name)) for name in ("phrasings", "group_types", "tags")}
+    return Material(**(PLAIN | given | listed | values))
 
 
 ENTRIES = [_material(entry) for entry in _entries()]
@@ -106,7 +100,7 @@ def test_rules_come_from_the_type_s_script_and_else_from_prompts() -> None:
 
 def test_a_community_s_own_rules_go_before_those_of_the_type() -> None:
     own = next(entry for entry in _entries() if entry.id == "script-rules-full")
-    pack = _start("fans", entries=[*ENTRIES, _material(own, id="script-own", own=True)])
+    pack = _start("fans", entries=[*ENTRIES, _material(own, id="script-own", community_id="mama")])
     assert pack.rules.ads.source == "script-own"
 
 
@@ -147,7 +141,7 @@ def test_without_any_knowledge_the_gaps_are_named() -> None:
 
 def test_what_drafts_used_most_comes_first_among_equals() -> None:
     plain = next(entry for entry in _entries() if entry.id == "faq-track")
-    rows = [_material(plain, id=f"faq-{n}", hits=n, first_tag=str(n)) for n in range(20)]
+    rows = [_material(plain, id=f"faq-{n}", hits=n, tags=(str(n),)) for n in range(20)]
     assert [one.id for one in _start("service", entries=rows).faq][:2] == ["faq-19", "faq-18"]
 
 

@@ -7,32 +7,16 @@ import pytest
 from agent.steps import scenes, scripts
 from agent.steps.scripts import Place
 from core.vocabulary import Audience, CommunityType, EntryKind, Scene, Tone
-from knowledge.blend import Scores
 from knowledge.entries import Entry
-from knowledge.retriever import Candidate
+from tests.made import candidate, entry
 
 PLACE = Place(CommunityType.FANS, ("vip", "root"), Tone.FRIENDLY, {"group_manager": "小穗", "member_name": "果果"})
 
 
 def _script(script_id: str, answer: str = "欢迎 {member_name}", **values: Any) -> Entry:
-    plain: dict[str, Any] = {
-        "version": 1,
-        "kind": EntryKind.SCRIPT,
-        "title": script_id,
-        "phrasings": (),
-        "scene": Scene.WELCOME,
-        "variables": (),
-        "audience": Audience.ALL,
-        "tone": Tone.FRIENDLY,
-        "community_id": None,
-        "valid_from": None,
-        "valid_until": None,
-    }
-    return Entry(id=script_id, answer=answer, **(plain | values))
-
-
-def _found(script: Entry, score: float, *, expired: bool = False) -> Candidate:
-    return Candidate(script, score, Scores(*[score] * 7), script.title, expired)
+    return entry(
+        answer, script_id, **({"kind": EntryKind.SCRIPT, "scene": Scene.WELCOME, "tone": Tone.FRIENDLY} | values)
+    )
 
 
 def _chosen(*given: Entry, audience: Audience | None = None, tone: Tone | None = None) -> list[str]:
@@ -87,11 +71,11 @@ def test_only_a_script_that_can_be_filled_to_the_last_slot_goes_out() -> None:
 # scope: 5
 def test_three_are_suggested_best_first_with_what_they_lack() -> None:
     found = [
-        _found(_script("complaint", "抱歉，{case_owner}跟进", scene=Scene.COMPLAINT), 0.5),
-        _found(_script("welcome"), 0.55),
-        _found(_script("old", scene=Scene.COMPLAINT), 0.9, expired=True),
-        _found(_script("partner", group_types=(CommunityType.PARTNER,)), 0.9),
-        *(_found(_script(f"z{n}"), 0.2) for n in range(3)),
+        candidate(_script("complaint", "抱歉，{case_owner}跟进", scene=Scene.COMPLAINT), 0.5),
+        candidate(_script("welcome"), 0.55),
+        candidate(_script("old", scene=Scene.COMPLAINT), 0.9, expired=True),
+        candidate(_script("partner", group_types=(CommunityType.PARTNER,)), 0.9),
+        *(candidate(_script(f"z{n}"), 0.2) for n in range(3)),
     ]
     made = scripts.suggest(found, {Scene.COMPLAINT: 1.0}, PLACE)
     assert [one.script_id for one in made] == ["complaint", "welcome", "z0"]
@@ -102,7 +86,7 @@ def test_three_are_suggested_best_first_with_what_they_lack() -> None:
 
 
 def test_crisis_scripts_say_that_a_manager_must_approve() -> None:
-    found = [_found(_script("crisis", "说明", scene=Scene.CRISIS), 0.5), _found(_script("plain", "好"), 0.5)]
+    found = [candidate(_script("crisis", "说明", scene=Scene.CRISIS), 0.5), candidate(_script("plain", "好"), 0.5)]
     made = {one.script_id: one.requires for one in scripts.suggest(found, {}, PLACE)}
     assert made == {"crisis": "manager", "plain": "moderator"}
 
