@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.steps.community_rules import LAYER as COMMUNITY
+from agent.steps.community_rules import NO_RULES, CommunityRules, added_hits, allowed_spans
 from agent.steps.lexicon import lexicon_layer
 from agent.steps.patterns import PERSONAL, pattern_layer
 from agent.steps.risk_policy import RiskReason, RiskThresholds, propose
@@ -92,19 +94,25 @@ class _Found(NamedTuple):
 
 
 def screen(
-    message: ScreenInput, *, thresholds: RiskThresholds = DEFAULTS, layers: Sequence[Layer] = LAYERS
+    message: ScreenInput,
+    *,
+    rules: CommunityRules = NO_RULES,
+    thresholds: RiskThresholds = DEFAULTS,
+    layers: Sequence[Layer] = LAYERS,
 ) -> RiskVerdict:
     """The verdict on one message of any type and any sender; never raises for any text.
 
-    The score of a label is 1 − ∏(1 − weight) over the different rules that fired.
+    The score of a label is 1 − ∏(1 − weight) over the different rules that fired. `rules` are the community's own.
     """
     parts = (message.text, *(attachment.name for attachment in message.attachments))
-    found = [_Found(sign, n) for n, part in enumerate(parts) for sign in _look(part, message, layers)]
+    found = [_Found(sign, n) for n, part in enumerate(parts) for sign in _look(part, message, layers, rules)]
+    found += [_Found(sign, 0) for sign in message.signs]
+    found = [item for item in found if item.sign.label not in rules.off]
     by_label: dict[RiskLabel, list[_Found]] = defaultdict(list)
     for item in found:
         by_label[item.sign.label].append(item)
     scores = {label: _score(items) for label, items in by_label.items()}
-    holding = {label for label, score in scores.items() if score >= thresholds.of(label)}
+    holding = {label for label, score in scores.items() if score >= _threshold(label, rules, thresholds)}
     if _is_own_contact(by_label, holding):
         holding.discard(RiskLabel.PRIVACY)
     if not holding:
@@ -115,11 +123,21 @@ def screen(
     return RiskVerdict(level=level, labels=tuple(hits), action=action, reason=reason)
 
 
-def _look(text: str, message: ScreenInput, layers: Sequence[Layer]) -> Iterable[Sign]:
+def _threshold(label: RiskLabel, rules: CommunityRules, thresholds: RiskThresholds) -> float:
+    own = rules.threshold(label)
+    return thresholds.of(label) if own is None else own
+
+
+def _look(text: str, message: ScreenInput, layers: Sequence[Layer], rules: CommunityRules) -> Iterable[Sign]:
     if not text:
         return ()
     normalized = normalize(text)
-    return [sign for layer in layers for sign in layer(normalized, message)]
+    signs = [sign for layer in layers for sign in layer(normalized, message)]
+    signs += [
+        Sign(hit.label, hit.weight, hit.start, hit.end, COMMUNITY, hit.word) for hit in added_hits(rules, normalized)
+    ]
+    fine = allowed_spans(rules, normalized)
+    return [sign for sign in signs if not any(start <= sign.start and sign.end <= end for start, end in fine)]
 
 
 def _score(items: Iterable[_Found]) -> float:

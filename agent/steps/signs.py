@@ -19,17 +19,6 @@ class AttachmentInfo(BaseModel):
     mime: str = ""
 
 
-class ScreenInput(BaseModel):
-    """One message as values: no ids, no clock."""
-
-    model_config = ConfigDict(frozen=True)
-
-    text: str
-    type: MessageType = MessageType.TEXT
-    sender_role: SenderRole = SenderRole.MEMBER
-    attachments: tuple[AttachmentInfo, ...] = ()
-
-
 class Sign(NamedTuple):
     """One piece of evidence: `weight` 0–1, `start`/`end` half-open in the original text, `key` names the rule.
 
@@ -42,6 +31,18 @@ class Sign(NamedTuple):
     end: int
     layer: str
     key: str
+
+
+class ScreenInput(BaseModel):
+    """One message as values: no ids, no clock. `signs` are those of who knows more than the text, such as the store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    type: MessageType = MessageType.TEXT
+    sender_role: SenderRole = SenderRole.MEMBER
+    attachments: tuple[AttachmentInfo, ...] = ()
+    signs: tuple[Sign, ...] = ()
 
 
 Layer = Callable[[Normalized, ScreenInput], Sequence[Sign]]
