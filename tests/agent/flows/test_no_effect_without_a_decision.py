@@ -130,7 +130,7 @@ def test_model_that_tries_everything_changes_nothing(wise: House, calls: list[tu
 @pytest.mark.parametrize("channel", ["message", "display_name", "kb_entry", "question"])
 def test_injections_change_no_effect_scope_or_tool(wise: House, channel: str) -> None:
     cases = [case for case in CASES if case["channel"] == channel]
-    assert len(cases) == 25
+    assert len(cases) >= 60
     settings_flow.change(wise.services, wise.owner, "model.cascade", False)
     if channel == "kb_entry":
         _learn(wise, cases)
