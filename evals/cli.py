@@ -219,6 +219,17 @@ def risk(data: Path, map_file: Path | None) -> "Report":
 
 @main.command()
 @click.option("--data", type=_FILE, required=True)
+@click.option("--part", help="Only the texts whose field `part` says this, such as dev.")
+@suite
+def copy(data: Path, part: str | None) -> "Report":
+    """Is what our own texts may not say found and named, and everything else let through?"""
+    from evals import copy_suite as it
+
+    return it.run(data, part, _progress)
+
+
+@main.command()
+@click.option("--data", type=_FILE, required=True)
 @_kb
 @click.option("--part", help="Only the dialogues whose field `part` says this, such as dev.")
 @suite

@@ -12,7 +12,8 @@ import numpy as np
 from agent.steps.risk import ScreenInput, screen
 from core.vocabulary import RiskLabel
 from evals.corpus import Progress
-from evals.figures import Array, Figure, f1, resampled, share
+from evals.figures import Figure, share
+from evals.label_figures import Labelled, macro_f1, one_label, per_label
 from evals.report import Group, Report
 from evals.rows import BadFile, Row, read
 
@@ -56,7 +57,7 @@ def run(data: Path, map_file: Path | None, progress: Progress) -> Report:
         else:
             found.append(_screen(message))
         progress("messages", number, len(rows))
-    labels, macro = _single(found) if mapping is not None else _several(found)
+    labels, macro = _single(found) if mapping is not None else per_label(_labelled(found))
     groups: dict[str, Mapping[str, Group]] = {"per_label": labels}
     if any(one.message.perturbation for one in found):
         groups["per_perturbation"] = _per_perturbation(found)
@@ -115,13 +116,8 @@ def _overall(found: Sequence[Screened]) -> dict[str, Figure]:
     }
 
 
-def _several(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
-    """Every label for itself, a row may have several."""
-    names = sorted({label for one in found for label in one.message.right})
-    shown = sorted(set(names) | {label for one in found for label in one.labels})
-    actual = {name: np.array([name in one.message.right for one in found], dtype=bool) for name in shown}
-    got = {name: np.array([name in one.labels for one in found], dtype=bool) for name in shown}
-    return {name: _label(got[name], actual[name]) for name in shown}, _macro(names, got, actual)
+def _labelled(found: Sequence[Screened]) -> list[Labelled]:
+    return [Labelled(one.message.right, one.labels) for one in found]
 
 
 def _single(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
@@ -133,7 +129,7 @@ def _single(found: Sequence[Screened]) -> tuple[dict[str, Group], Figure]:
     shown = sorted({name for pair in decided for name in pair})
     actual = {name: np.array([is_ == name for _, is_ in decided], dtype=bool) for name in shown}
     got = {name: np.array([got_ == name for got_, _ in decided], dtype=bool) for name in shown}
-    return {name: _label(got[name], actual[name]) for name in shown}, _macro(names, got, actual)
+    return {name: one_label(got[name], actual[name]) for name in shown}, macro_f1(names, got, actual)
 
 
 def _class_of(one: Screened, classes: Iterable[frozenset[str]]) -> frozenset[str]:
@@ -146,23 +142,6 @@ def _class_of(one: Screened, classes: Iterable[frozenset[str]]) -> frozenset[str
 
 def _name(labels: frozenset[str]) -> str:
     return "+".join(sorted(labels)) or CLEAN
-
-
-def _label(got: Array, actual: Array) -> Group:
-    return {"precision": share(actual[got]), "recall": share(got[actual]), "f1": resampled(f1, got, actual)}
-
-
-def _macro(names: Iterable[str], got: Mapping[str, Array], actual: Mapping[str, Array]) -> Figure:
-    """The mean F1 over the labels that occur; a label that a draw has no row of is left out of its mean."""
-    pairs = [column for name in names for column in (got[name], actual[name])]
-    if not pairs:
-        return Figure(None, 0, None, None)
-
-    def macro(*columns: Array) -> float | None:
-        found = [value for a, b in zip(columns[::2], columns[1::2], strict=True) if (value := f1(a, b)) is not None]
-        return sum(found) / len(found) if found else None
-
-    return resampled(macro, *pairs)
 
 
 def _per_perturbation(found: Sequence[Screened]) -> dict[str, Group]:
