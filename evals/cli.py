@@ -229,6 +229,20 @@ def copy(data: Path, part: str | None) -> "Report":
 
 
 @main.command()
+@click.option(
+    "--cases", type=click.IntRange(min=1), default=500, show_default=True, help="Sentences made of each kind."
+)
+@click.option("--negatives", type=_FILE, help="Texts without personal data. Default: our own.")
+@click.option("--obfuscated", type=_FILE, help="Texts with disguised personal data. Default: our own.")
+@suite
+def personal(cases: int, negatives: Path | None, obfuscated: Path | None) -> "Report":
+    """Is personal data found in whatever spelling, and are other numbers left alone?"""
+    from evals import personal_data as it
+
+    return it.run(cases, negatives or it.NEGATIVES, obfuscated or it.OBFUSCATED, _progress)
+
+
+@main.command()
 @click.option("--data", type=_FILE, required=True)
 @_kb
 @click.option("--part", help="Only the dialogues whose field `part` says this, such as dev.")
