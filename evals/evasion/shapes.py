@@ -79,14 +79,25 @@ def _by_part() -> Choices:
     return {part: tuple(chars) for part, chars in found.items()}
 
 
+def _family(part: str) -> tuple[str, ...]:
+    """The characters with this part, where they are few."""
+    found = _by_part().get(part, ())
+    return found if len(found) <= _FAMILY else ()
+
+
 @cache
 def _kin(char: str) -> tuple[str, ...]:
-    families = [_by_part().get(part, ()) for part in parts(char)]
-    telling = [family for family in families if 1 < len(family) <= _FAMILY]
-    siblings = min(telling, key=len, default=())
-    holders = _by_part().get(char, ())[:_FAMILY]
-    held = [part for part in parts(char) if part in _common() and 1 < len(_by_part().get(part, ())) <= _FAMILY]
-    return tuple(dict.fromkeys(one for one in (*siblings, *holders, *held) if one != char))
+    own = parts(char)
+    # In the same place of as many parts: elsewhere it isn't seen as the same.
+    siblings = [
+        other
+        for place, part in enumerate(own)
+        for other in _family(part)
+        if len(parts(other)) == len(own) and parts(other)[place] == part
+    ]
+    held = [part for part in own if part in _common() and _family(part)]
+    found = (*siblings, *_family(char), *held, *look_alikes().get(char, ()))
+    return tuple(dict.fromkeys(one for one in found if one != char))
 
 
 @cache
