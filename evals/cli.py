@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from core.vocabulary import RiskLabel
+
 if TYPE_CHECKING:
     from evals.corpus import Knowledge
     from evals.report import Report
@@ -28,6 +30,7 @@ BELOW, BAD_INPUT, ABSENT = 1, 2, 3
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _STEPS = {"model": 10}
 _STEP = 200
+_RISKS = [label.value for label in RiskLabel]
 
 
 class _Day(click.ParamType[date]):
@@ -209,12 +212,13 @@ def gate(kb: Path | None, fit: Path | None, queries: Path, folds: int | None, to
 @main.command()
 @click.option("--data", type=_FILE, required=True)
 @click.option("--map", "map_file", type=_FILE, help='{"their label": ["our", "labels"]}; [] is clean.')
+@click.option("--label", type=click.Choice(_RISKS), help="Look for this one alone; rows without it are clean.")
 @suite
-def risk(data: Path, map_file: Path | None) -> "Report":
+def risk(data: Path, map_file: Path | None, label: str | None) -> "Report":
     """What is caught, what is called by its name, and how often clean messages are disturbed."""
     from evals import risk as it
 
-    return it.run(data, map_file, _progress)
+    return it.run(data, map_file, _progress, label)
 
 
 @main.command()

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,8 +44,8 @@ class Screened(NamedTuple):
         return frozenset(label for label, _ in self.got)
 
 
-def run(data: Path, map_file: Path | None, progress: Progress) -> Report:
-    """Raises `BadFile`."""
+def run(data: Path, map_file: Path | None, progress: Progress, label: str | None = None) -> Report:
+    """With a `label` only that one is looked for, and rows without it are clean. Raises `BadFile`."""
     mapping = _mapping(map_file) if map_file else None
     rows = read(data)
     unscored: Counter[str] = Counter()
@@ -55,18 +55,19 @@ def run(data: Path, map_file: Path | None, progress: Progress) -> Report:
         if message is None:
             unscored[reason] += 1
         else:
-            found.append(_screen(message))
+            found.append(_screen(message if label is None else _narrowed(message, label), label))
         progress("messages", number, len(rows))
     labels, macro = _single(found) if mapping is not None else per_label(_labelled(found))
     groups: dict[str, Mapping[str, Group]] = {"per_label": labels}
+    pooled: Group = {}
     if any(one.message.perturbation for one in found):
-        groups["per_perturbation"] = _per_perturbation(found)
+        groups["per_perturbation"], pooled = _perturbed(found, label)
     return Report(
         suite="risk",
-        figures=_overall(found) | {"macro_f1": macro},
+        figures=_overall(found) | {"macro_f1": macro} | pooled,
         groups=groups,
         unscored=unscored,
-        facts={"rows": len(rows)},
+        facts={"rows": len(rows)} | ({} if label is None else {"label": label}),
         rows=[_row(one, single=mapping is not None) for one in found],
     )
 
@@ -101,11 +102,19 @@ def _own_labels(row: Row) -> frozenset[str]:
     return labels
 
 
-def _screen(message: Message) -> Screened:
+def _narrowed(message: Message, label: str) -> Message:
+    return message._replace(right=message.right & {label})
+
+
+def _screen(message: Message, label: str | None) -> Screened:
     begun = time.perf_counter()
-    verdict = screen(ScreenInput(text=message.text))
-    got = tuple((hit.label.value, hit.score) for hit in verdict.labels)
+    got = _got(message.text, label)
     return Screened(message, got, (time.perf_counter() - begun) * 1000)
+
+
+def _got(text: str, label: str | None) -> tuple[tuple[str, float], ...]:
+    hits = screen(ScreenInput(text=text)).labels
+    return tuple((hit.label.value, hit.score) for hit in hits if label in (None, hit.label))
 
 
 def _overall(found: Sequence[Screened]) -> dict[str, Figure]:
@@ -144,30 +153,50 @@ def _name(labels: frozenset[str]) -> str:
     return "+".join(sorted(labels)) or CLEAN
 
 
-def _per_perturbation(found: Sequence[Screened]) -> dict[str, Group]:
-    """How much of what is caught unchanged is still caught. The clean text is the row's `base_text` or, without one,
-    the rows whose perturbation is none."""
+def _perturbed(found: Sequence[Screened], label: str | None) -> tuple[dict[str, Group], Group]:
+    """Per perturbation, and over all: how much of what is caught unchanged is still caught, and how many clean rows are
+    disturbed. What a row was before is its `base_text` or, without one, the rows whose perturbation is none."""
     groups: dict[str, list[Screened]] = defaultdict(list)
     for one in found:
-        if one.message.right and one.message.perturbation:
+        if one.message.perturbation:
             groups[one.message.perturbation].append(one)
-    clean = [bool(one.labels) for name in UNCHANGED for one in groups.get(name, [])]
-    return {name: _relative(some, clean) for name, some in groups.items()}
+    unchanged = [one for name in UNCHANGED for one in groups.get(name, [])]
+    # Every perturbation of a text has the same base.
+    known = {one.message.text: bool(one.labels) for one in unchanged}
+
+    def before(some: Sequence[Screened], *, risky: bool) -> list[bool]:
+        bases = [one.message.base_text for one in some]
+        if not all(bases):
+            return [bool(one.labels) for one in unchanged if bool(one.message.right) == risky]
+        for base in bases:
+            if base is not None and base not in known:
+                known[base] = bool(_got(base, label))
+        return [known[base] for base in bases if base is not None]
+
+    per_name = {name: _under(some, before) for name, some in groups.items()}
+    pooled = _under([one for name, some in groups.items() if name not in UNCHANGED for one in some], before)
+    return per_name, {f"pooled_{name}": pooled[name] for name in ("recall", "relative", "false_alarm_rate")}
 
 
-def _relative(some: Sequence[Screened], clean: Sequence[bool]) -> Group:
-    caught = [bool(one.labels) for one in some]
-    bases = [one.message.base_text for one in some]
-    before = (
-        [bool(screen(ScreenInput(text=text)).labels) for text in bases if text is not None] if all(bases) else clean
-    )
-    recall = share(caught)
+def _under(some: Sequence[Screened], before: Callable[..., list[bool]]) -> Group:
+    risky = [one for one in some if one.message.right]
+    clean = [one for one in some if not one.message.right]
+    recall = share([bool(one.labels) for one in risky])
+    return {
+        "recall": recall,
+        "relative": _relative(recall, before(risky, risky=True)),
+        "false_alarm_rate": share([bool(one.labels) for one in clean]),
+        "false_alarm_rate_before": share(before(clean, risky=False) if clean else []),
+    }
+
+
+def _relative(recall: Figure, before: Sequence[bool]) -> Figure:
     if not any(before):
-        return {"recall": recall, "relative": Figure(None, len(caught), None, None)}
+        return Figure(None, recall.n, None, None)
     was = sum(before) / len(before)
     # Wilson's interval of the recall, over the clean recall as it was measured.
     scaled = [None if value is None else value / was for value in (recall.value, recall.low, recall.high)]
-    return {"recall": recall, "relative": Figure(scaled[0], len(caught), scaled[1], scaled[2])}
+    return Figure(scaled[0], recall.n, scaled[1], scaled[2])
 
 
 def _row(one: Screened, *, single: bool) -> dict[str, Any]:

@@ -176,6 +176,46 @@ def test_risk_with_a_map(tmp_path: Path) -> None:
     assert got["per_perturbation"]["split"]["relative"]["value"] == 1.0
 
 
+def test_risk_under_disguises(tmp_path: Path) -> None:
+    """Clean rows count too: who finds everything in disguised texts has found nothing."""
+    scam, fine = "我是官方客服，先转账到安全账户", "早上好呀"
+    data = rows(
+        tmp_path / "risk.jsonl",
+        {"id": "a", "text": scam, "labels": ["scam"], "perturbation": "none", "base_text": scam},
+        {"id": "b", "text": fine, "labels": [], "perturbation": "none", "base_text": fine},
+        {"id": "c", "text": "今天路过看看", "labels": ["scam"], "perturbation": "lost", "base_text": scam},
+        {"id": "d", "text": scam, "labels": ["scam"], "perturbation": "kept", "base_text": scam},
+        {"id": "e", "text": scam, "labels": [], "perturbation": "kept", "base_text": fine},
+    )
+    got = json.loads(call("risk", "--data", data).stdout)
+    assert got["per_perturbation"]["lost"]["relative"]["value"] == 0.0
+    assert got["per_perturbation"]["lost"]["false_alarm_rate"] == {"value": None, "n": 0, "interval": None}
+    assert got["per_perturbation"]["kept"]["false_alarm_rate"]["value"] == 1.0
+    assert got["per_perturbation"]["kept"]["false_alarm_rate_before"]["value"] == 0.0
+    assert got["per_perturbation"]["none"]["false_alarm_rate"]["value"] == 0.0
+    assert got["pooled_relative"]["value"] == 0.5 and got["pooled_relative"]["n"] == 2
+    assert got["pooled_false_alarm_rate"]["value"] == 1.0 and got["pooled_false_alarm_rate"]["n"] == 1
+
+
+def test_risk_of_one_label(tmp_path: Path) -> None:
+    """Another label that is found is no catch, and a row that only has another is clean."""
+    scam = "我是官方客服，先转账到安全账户"
+    data = rows(
+        tmp_path / "risk.jsonl",
+        {"id": "a", "text": scam, "label": "rude"},
+        {"id": "b", "text": scam, "label": "fraud"},
+        {"id": "c", "text": "早上好呀", "label": "fine"},
+    )
+    names = tmp_path / "map.json"
+    names.write_text('{"rude": ["abuse", "porn"], "fraud": ["scam"], "fine": []}', "utf-8")
+    got = json.loads(call("risk", "--data", data, "--map", str(names), "--label", "abuse").stdout)
+    assert got["label"] == "abuse" and got["caught"]["value"] == 0.0 and got["caught"]["n"] == 1
+    assert got["clean_false_alarm_rate"]["value"] == 0.0 and got["clean_false_alarm_rate"]["n"] == 2
+    assert set(got["per_label"]) == {"abuse", "clean"}
+    got = json.loads(call("risk", "--data", data, "--map", str(names), "--label", "scam").stdout)
+    assert got["caught"]["value"] == 1.0 and got["clean_false_alarm_rate"]["value"] == 0.5
+
+
 def test_wide_class_does_not_look_perfect(tmp_path: Path) -> None:
     """What is missed counts against the class, whichever of its labels would have been right."""
     texts = ["我是官方客服，先转账到安全账户", "今天天气不错", "路过看看"]
