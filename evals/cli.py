@@ -284,6 +284,25 @@ def questions(data: Path, today: date | None, names: Path | None) -> "Report":
     return it.run(data, today, names, _progress)
 
 
+@main.command()
+@click.option("--data", type=_FILE, required=True)
+@click.option("--out", type=_FILE, required=True, help="The rows as they are and disguised, for `risk`.")
+@click.option("--transforms", help="Names with commas between. Default: all.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--share", type=click.FloatRange(0, 1), default=0.4, show_default=True, help="Of a text's content words.")
+@click.option("--json", "as_json", is_flag=True, help="Accepted everywhere; the output is JSON anyway.")
+def evasion(data: Path, out: Path, transforms: str | None, seed: int, share: float, as_json: bool) -> None:
+    """Write texts as people do who don't want to be found."""
+    del as_json
+    from evals.evasion import rows as it
+
+    try:
+        names = it.chosen(transforms)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--transforms") from error
+    _finish(_run(lambda: it.run(data, names, seed, share, _progress)), out, ())
+
+
 @main.group()
 def fit() -> None:
     """Fit an artefact, and write it with its model card."""
