@@ -62,6 +62,30 @@ class RiskAction(StrEnum):
     HOLD_AND_ALERT = "hold_and_alert"
 
 
+class RiskStatus(StrEnum):
+    """Where the review of a flagged message stands. `withdrawn`: nothing was left to decide, since the message was
+    recalled or edited before anybody did."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    DISMISSED = "dismissed"
+    WITHDRAWN = "withdrawn"
+
+
+class RiskOrigin(StrEnum):
+    """Who flagged the message."""
+
+    SCREEN = "screen"
+    PERSON = "person"
+
+
+class AlarmStatus(StrEnum):
+    """Of a group's mood (群情): open until the share of negative messages fell again."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
 class MessageType(StrEnum):
     TEXT = "text"
     IMAGE = "image"
@@ -280,6 +304,7 @@ class ExpiredReason(StrEnum):
     ASKER_FOUND_ANSWER = "asker_found_answer"
     MESSAGE_RECALLED = "message_recalled"
     MESSAGE_EDITED = "message_edited"
+    RISK_DECIDED = "risk_decided"
 
 
 class DeliveryKind(StrEnum):

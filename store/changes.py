@@ -11,6 +11,7 @@ from store.session import ReadSession, WriteSession
 DRAFTS = "drafts"
 DELIVERIES = "deliveries"
 KNOWLEDGE = "knowledge"
+RISKS = "risks"
 
 
 class ChangeRow(Base):

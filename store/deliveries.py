@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.vocabulary import DeliveryState
+from core.vocabulary import DeliveryKind, DeliveryState
 from store.base import Base, Id
 from store.due import DueBase, index_of
 from store.session import ReadSession, WriteSession
@@ -26,6 +26,7 @@ class DeliveryRow(DueBase):
         UniqueConstraint("decision", "kind", "member_id"),
         Index("ix_deliveries_pull", "state", "channel", "community_id", "id"),
         Index("ix_deliveries_draft", "draft_id"),
+        Index("ix_deliveries_risk_id", "risk_id"),
         *index_of("deliveries"),
     )
 
@@ -38,6 +39,7 @@ class DeliveryRow(DueBase):
     webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id"))
     member_id: Mapped[str | None] = mapped_column(ForeignKey("members.id"))
     draft_id: Mapped[str | None] = mapped_column(ForeignKey("drafts.id"))
+    risk_id: Mapped[str | None] = mapped_column(Id)
     decision: Mapped[str] = mapped_column(String(90))
     reply_to: Mapped[str | None] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)
@@ -86,6 +88,17 @@ def of_draft(db: ReadSession, draft_id: str) -> list[DeliveryRow]:
     """All deliveries a draft ever made, newest first."""
     query = sa.select(DeliveryRow).where(DeliveryRow.draft_id == draft_id).order_by(DeliveryRow.id.desc())
     return list(db.execute(query).scalars())
+
+
+def of_risks(db: ReadSession, risk_ids: Sequence[str]) -> dict[str, list[DeliveryRow]]:
+    """All deliveries that decisions on these review items ever made, alerts left out, oldest first."""
+    query = sa.select(DeliveryRow).where(
+        DeliveryRow.risk_id.in_(risk_ids), DeliveryRow.kind != DeliveryKind.ALERT
+    )
+    found: dict[str, list[DeliveryRow]] = {risk_id: [] for risk_id in risk_ids}
+    for row in db.execute(query.order_by(DeliveryRow.id).execution_options(populate_existing=True)).scalars():
+        found[str(row.risk_id)].append(row)
+    return found
 
 
 def pullable(
@@ -147,6 +160,20 @@ def cancel_before(db: WriteSession, draft_id: str, now: datetime) -> list[str]:
     change = sa.update(DeliveryRow).where(
         DeliveryRow.draft_id == draft_id, DeliveryRow.state == DeliveryState.QUEUED, DeliveryRow.not_before > now
     )
+    moved = change.values(state=DeliveryState.CANCELLED, due_at=None).returning(DeliveryRow.id)
+    return list(db.execute(moved.execution_options(synchronize_session=False)).scalars())
+
+
+def cancel_of_risk(db: WriteSession, risk_id: str, after: datetime | None = None) -> list[str]:
+    """Cancel what decisions on a review item have queued (only what is handed out later than `after`, where given);
+    alerts to staff stay. The cancelled ids."""
+    change = sa.update(DeliveryRow).where(
+        DeliveryRow.risk_id == risk_id,
+        DeliveryRow.state == DeliveryState.QUEUED,
+        DeliveryRow.kind != DeliveryKind.ALERT,
+    )
+    if after is not None:
+        change = change.where(DeliveryRow.not_before > after)
     moved = change.values(state=DeliveryState.CANCELLED, due_at=None).returning(DeliveryRow.id)
     return list(db.execute(moved.execution_options(synchronize_session=False)).scalars())
 

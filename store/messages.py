@@ -20,6 +20,10 @@ class MessageRow(DueBase):
     A burst (连发) is what one member says in quick succession and is thought about as one: only its first message is
     due, the others carry its id in `burst_id`. `wants_model` marks a burst whose embedded thought left something for a
     language model; other threads take those, so that a slow model holds nobody else up.
+
+    `fingerprint` is a keyed hash of what the text says without digits, spaces and marks, by which the same text is
+    found again (null where it says too little). `risk_cleared`: a person saw no risk in this revision; `releases`
+    counts how often that made it be thought about again.
     """
 
     __tablename__ = "messages"
@@ -28,6 +32,14 @@ class MessageRow(DueBase):
         Index("ix_messages_conversation", "lane", "sent_at"),
         Index("ix_messages_sender", "member_id", "sent_at"),
         Index("ix_messages_burst_id", "burst_id"),
+        Index(
+            "ix_messages_fingerprint",
+            "community_id",
+            "fingerprint",
+            "sent_at",
+            sqlite_where=sa.text("fingerprint IS NOT NULL"),
+            postgresql_where=sa.text("fingerprint IS NOT NULL"),
+        ),
         *index_of("messages"),
     )
 
@@ -54,7 +66,10 @@ class MessageRow(DueBase):
     stage: Mapped[str] = mapped_column(String(16))
     burst_id: Mapped[str | None] = mapped_column(Id)
     wants_model: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sa.false())
+    fingerprint: Mapped[str | None] = mapped_column(Hash)
     risk: Mapped[dict[str, Any]]
+    risk_cleared: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sa.false())
+    releases: Mapped[int] = mapped_column(Integer, default=0, server_default=sa.text("0"))
     triage: Mapped[dict[str, Any] | None]
     no_draft: Mapped[str | None] = mapped_column(String(32))
     done_at: Mapped[datetime | None]
