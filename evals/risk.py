@@ -64,7 +64,7 @@ def run(data: Path, map_file: Path | None, progress: Progress, label: str | None
         groups["per_perturbation"], pooled = _perturbed(found, label)
     return Report(
         suite="risk",
-        figures=_overall(found) | {"macro_f1": macro} | pooled,
+        figures=_overall(found) | {"macro_f1": macro, **pooled},
         groups=groups,
         unscored=unscored,
         facts={"rows": len(rows)} | ({} if label is None else {"label": label}),

@@ -71,8 +71,9 @@ def emoji_every(word: str, rng: random.Random) -> str | None:
 
 def sounds(word: str) -> list[str]:
     """One toneless sound for each character, as it is read in this word."""
-    heard: list[str] = lazy_pinyin(word, errors=lambda rest: list(rest))
-    return heard
+    heard = lazy_pinyin(word)
+    # Characters without a known sound come back in one piece.
+    return heard if len(heard) == len(word) else [lazy_pinyin(char)[0] for char in word]
 
 
 def _pictured(word: str, rng: random.Random, *, every: bool) -> str | None:

@@ -17,6 +17,8 @@ TextChange = Callable[[str, random.Random, float], str]
 """A disguise of about a share of a text; the text itself where nothing in it lends itself."""
 
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+")
+_FUNCTION_TAGS = frozenset(("r", "c", "p", "u", "ud", "ug", "uj", "ul", "uv", "uz", "y"))
+"""Pronouns, conjunctions, prepositions and particles."""
 _LATIN = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -29,19 +31,23 @@ def is_latin(word: str) -> bool:
     return _LATIN.fullmatch(word) is not None
 
 
-def is_content(word: str) -> bool:
-    """A Han word of two characters or more that says something, a risky single one, or Latin letters and digits."""
-    if is_han(word):
-        return word in risky_singles() if len(word) == 1 else word not in function_words()
-    return is_latin(word)
+def is_content(word: str, tag: str = "") -> bool:
+    """A Han word of two characters or more that says something, a risky single one, or Latin letters and digits. `tag`
+    is its part of speech."""
+    if not is_han(word):
+        return is_latin(word)
+    if len(word) == 1:
+        return word in risky_singles()
+    return word not in function_words() and tag not in _FUNCTION_TAGS
 
 
 def of_words(change: WordChange, fixed: float | None = None) -> TextChange:
     """A disguise of a text from one of its words; `fixed` is its share whatever is asked for."""
 
     def changed(text: str, rng: random.Random, share: float) -> str:
-        pieces: list[str] = rjieba.cut(text)
-        places = [place for place, piece in enumerate(pieces) if is_content(piece)]
+        tagged: list[tuple[str, str]] = rjieba.tag(text)
+        pieces = [piece for piece, _ in tagged]
+        places = [place for place, (piece, tag) in enumerate(tagged) if is_content(piece, tag)]
         wanted = quota(len(places), share if fixed is None else fixed)
         rng.shuffle(places)
         for place in places:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from pypinyin import lazy_pinyin
 
 from evals.cli import main
@@ -38,6 +40,16 @@ def test_same_seed_same_text(name: str) -> None:
 @pytest.mark.parametrize("text", ["", " \n", "，。！", "的了吗", "👍"])
 def test_nothing_to_disguise(name: str, text: str) -> None:
     assert transform(text, name, random.Random(1)) == text
+
+
+@given(st.text(max_size=40), st.sampled_from(sorted(TRANSFORMS)))
+def test_any_text_goes_through(text: str, name: str) -> None:
+    found = transform(text, name, random.Random(1), share=1.0)
+    assert transform(text, name, random.Random(1), share=1.0) == found
+    if name == "zero_width":
+        assert [char for char in found if char not in marks.ZERO_WIDTH] == [
+            char for char in text if char not in marks.ZERO_WIDTH
+        ]
 
 
 def test_no_such_disguise() -> None:
