@@ -5,6 +5,7 @@ recognise a number one knows, too little to call or to identify: 138****8000, 11
 """
 
 from collections.abc import Iterator
+from string import ascii_lowercase, digits
 from typing import NamedTuple
 
 from core.addresses import public_part
@@ -14,6 +15,8 @@ from core.text import normalize
 __all__ = ["Finding", "Masked", "PersonalDataKind", "find_personal_data", "mask", "mask_values"]
 
 _STAR = "*"
+_ACCOUNT = frozenset(f"{ascii_lowercase}{digits}._%+-")
+"""What stands before the @ of an e-mail address, or before what it is called instead."""
 _MAX_DEPTH = 50
 _INT_FROM, _INT_BELOW = 10**10, 10**19  # 11 digits: the shortest personal number; 19: the longest
 # How many letters and digits stay readable: at the start, at the end.
@@ -91,10 +94,9 @@ def _hidden(text: str, finding: Finding) -> Iterator[int]:
     if kind is PersonalDataKind.PHONE:
         yield from telling[-8:-4]
     elif kind is PersonalDataKind.LANDLINE:
-        area = 3 if text[telling[1]] in "12" else 4
-        yield from telling[area:-2]
+        yield from telling[-8:-2]
     elif kind is PersonalDataKind.EMAIL:
-        at = text.index("@", start)
+        at = next(index for index in range(start, end) if text[index] not in _ACCOUNT)
         yield from range(min(start + 1, at - 1), at)
     elif kind is PersonalDataKind.ADDRESS:
         yield from (index for index in telling if index >= start + public_part(text[start:end]))

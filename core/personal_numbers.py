@@ -1,130 +1,238 @@
 """Phone, ID card and bank card numbers among the digits of a normalised text, by length, grouping and check digit.
 
-Digits may be grouped by single separators. Every window of whole groups is looked at once, so the work grows with
-the length of the text only.
+Digits may be grouped by separators. Where a group begins, every form is tried once, so the work grows with the length
+of the text only.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
-_SEPARATOR = r"(?: ?[.·_‐-―−-] ?|\) ?| )"
+_TIGHT = r"[.·•_‐-―−-]{1,3}"
+_SEPARATOR = rf"(?: ?(?:{_TIGHT}|[,、/*~|]) ?|\) ?\(?-?| ?\(| )"
 _RUN = re.compile(rf"[0-9]++(?:{_SEPARATOR}[0-9]++)*+")
 _GROUP = re.compile("[0-9]+")
-_MIN_DIGITS, _MAX_DIGITS = 11, 19  # the shortest number looked for is a phone, the longest a card (ISO/IEC 7812)
-
-# Spellings of digits that survive normalisation; used for mobile phones only, where eleven in a row are no chance.
-_SPELLED = str.maketrans("零〇○洞一壹幺二贰两三叁四肆五伍六陆七柒拐八捌九玖o", "00001112223344556677788990")
-_SPELLED_RUN = re.compile("[0-9零〇○洞一壹幺二贰两三叁四肆五伍六陆七柒拐八捌九玖o .·-]{11,}")
+_TIGHT_ONLY = re.compile(rf" ?(?:{_TIGHT})? ?|\)? ?\(?")
+_LAST_X = re.compile("[ .-]?[x×](?![a-z0-9])")
+_MIN_DIGITS = 11  # the shortest number looked for is a phone
 
 # How a mobile number is grouped when nothing beside it says that it is one; 138 1999 might be two prices.
 _MOBILE_GROUPS = frozenset(
     {(11,), (3, 4, 4), (3, 8), (7, 4), (4, 4, 3), (4, 3, 4), (3, 4, 2, 2), (3, 2, 2, 2, 2), (5, 6), (6, 5)}
 )
-_MOBILE = re.compile(r"(?:0{0,2}86)?(1[3-9][0-9]{9})")
-_LANDLINE = re.compile(r"0(?:10|2[0-9])[2-9][0-9]{7}|0[3-9][0-9]{2}[2-9][0-9]{6,7}")
 _PHONE_CUE = re.compile("电话|手机|号码|联系|致电|拨打|打给|加我|微信|v信|vx|wx|tel|phone|mobile|call")
 _PUBLIC_LINE_CUE = re.compile("热线|客服|总机|前台|服务电话|官方电话")
-_LETTERS_BEFORE_PHONE = re.compile(r"(?:^|[^a-z])(?:tel|phone|mobile|call|dial|vx|wx|v|p|t|qq)$")
+_WORD_BEFORE = re.compile("(?:^|[^a-z])([a-z]+)$")
+_PHONE_WORDS = frozenset(
+    ("tel", "phone", "mobile", "call", "dial", "vx", "wx", "v", "p", "t", "m", "qq", "hao", "dianhua", "shouji")
+)
+_ID_WORDS = frozenset(("sfz", "id", "card", "no"))
+# A Latin name before a phone is nothing; these letters belong to a code.
+_CODE_WORD = re.compile("sf|yt|jt|jd|sto|zto|dpk|ems|imei|isbn|code|uid|vip|abc")
 _MONEY_BEFORE = re.compile("[¥$€] ?$")
-_MONEY_AFTER = re.compile(r" ?(?:元|块|万|亿|rmb)|\.[0-9]{2}(?![0-9号])")
+_AMOUNT_AFTER = re.compile(r" ?(?:元|块|万|亿|rmb|人?次(?!次))|\.[0-9]{2}(?![0-9号])")
 _CARD_CUE = re.compile("卡号|银行卡|储蓄卡|信用卡|借记卡|账号|账户|打款|转账|汇款|[工农中建交招]行|[一-鿿]银行")
 _ID_CUE = re.compile("身份证|证件号|sfz")
 _PARCEL_CUE = re.compile("单号|运单|快递|订单|imei")
 _CUE_WINDOW = 12
 
+_MOBILE = re.compile("(?P<country>(?:0{0,2}86)?)1[3-9][0-9]{9}")
+_LANDLINE = re.compile(
+    "0(?:10|2[0-9])[2-9][0-9]{7}|0[3-9][0-9]{2}[2-9][0-9]{6}"
+    "|(?P<country>0{0,2}86)(?:(?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6})"
+)
+_LONG_LANDLINE = re.compile("0[3-9][0-9]{2}[2-9][0-9]{7}|(?P<country>0{0,2}86)[3-9][0-9]{2}[2-9][0-9]{7}")
+_DAY = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 # GB/T 2260: first two digits of an ID card, by province; 81 to 83 are residence permits.
-_PROVINCES = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
+_PROVINCE = "(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])"
+_ID_CARD = re.compile(f"{_PROVINCE}[0-9]{{4}}(?:19|20)[0-9]{{2}}{_DAY}[0-9]{{3}}[0-9x]")
+_OLD_ID_CARD = re.compile(f"{_PROVINCE}[0-9]{{6}}{_DAY}[0-9]{{3}}")
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643-1999, ISO 7064 MOD 11-2
 _ID_CHECK = "10x98765432"
 # Issuer ranges seen on cards used in China: UnionPay 62, older 60 and 9558; with 16 digits Visa, Mastercard, JCB.
+_ISSUED_CARD = re.compile("(?:62|60|9558)[0-9]{12,}|(?:4|5[1-5]|35)[0-9]{14,}")
 _CARD_ISSUER = re.compile("62|60|9558|(?=[0-9]{16}$)(?:4|5[1-5]|35)")
+_CARD_LENGTHS = (16, 17, 18, 19)  # ISO/IEC 7812
 
 
 class Window(NamedTuple):
-    """Digits of neighbouring groups, and where they stand in the text (half-open)."""
+    """Digits of neighbouring groups, the sizes of these, and where they stand in the text (half-open).
+
+    `tight`: only spaces, dashes, dots and brackets between them. `even`: the same between all of them. `alone`: no
+    further digits beside it in the same manner (1.0.138.20261121 is a version).
+    """
 
     digits: str
     groups: tuple[int, ...]
     start: int
     end: int
+    tight: bool
+    even: bool
+    alone: bool
+
+    @property
+    def one_by_one(self) -> bool:
+        """1 3 8 0 0 …, and 1.3.8.00. where a digit had a dot of its own."""
+        return self.alone and self.groups.count(1) >= 8 and max(self.groups) <= 2
 
 
-def windows(text: str, start: int = 0, end: int | None = None) -> Iterator[Window]:
-    """Every run of whole digit groups in `text[start:end]` with 11 to 19 digits (or 17 and a final x)."""
-    for run in _RUN.finditer(text, start, len(text) if end is None else end):
-        groups = list(_GROUP.finditer(text, run.start(), run.end()))
-        for first in range(len(groups)):
-            yield from _windows_from(text, groups, first)
+class _Run(NamedTuple):
+    """Digits in groups: `heads[i]` and `tails[i]` are offsets in `digits` where group i begins and ends."""
+
+    text: str
+    digits: str
+    groups: list[re.Match[str]]
+    heads: list[int]
+    tails: dict[int, int]
+
+
+Test = Callable[[str, Window], bool]
+
+
+def find_numbers(text: str, read: str, start: int = 0, end: int | None = None) -> Iterator[tuple[str, int, int]]:
+    """(kind, start, end) of every number in `read[start:end]`; `text` is what was read so, character by character."""
+    for match in _RUN.finditer(read, start, len(read) if end is None else end):
+        if match.end() - match.start() < _MIN_DIGITS:
+            continue
+        run = _run(read, match)
+        for first, head in enumerate(run.heads):
+            if len(run.digits) - head < _MIN_DIGITS:
+                break
+            if first and len(run.groups[first][0]) == len(run.groups[first - 1][0]) == 1:
+                continue  # a number told digit by digit begins with its first
+            for kind, window in _numbers_from(text, run, first, head):
+                yield kind, window.start, window.end
+
+
+def _run(read: str, match: re.Match[str]) -> _Run:
+    groups = list(_GROUP.finditer(read, match.start(), match.end()))
+    heads, tails, at = [], {}, 0
+    for number, group in enumerate(groups):
+        heads.append(at)
+        at += len(group[0])
+        tails[at] = number
+    digits = "".join(group[0] for group in groups)
+    if len(digits) >= 17 and _LAST_X.match(read, match.end()):
+        digits += "x"
+    return _Run(read, digits, groups, heads, tails)
+
+
+def _numbers_from(text: str, run: _Run, first: int, head: int) -> Iterator[tuple[str, Window]]:
+    for kind, form, is_kind in _FORMS:
+        if match := form.match(run.digits, head):
+            window = _window(run, first, head, match.end())
+            if window and is_kind(text, window):
+                yield kind, window
+    if _ISSUED_CARD.match(run.digits, head) or (first == 0 and len(run.digits) >= 16):
+        for length in _CARD_LENGTHS:
+            if (window := _window(run, first, head, head + length)) and is_bank_card(text, window):
+                yield "bank_card", window
+
+
+def _window(run: _Run, first: int, head: int, tail: int) -> Window | None:
+    """The digits `head` to `tail` of a run as a window; None unless they end with a group."""
+    with_x = run.digits[tail - 1 : tail] == "x"
+    last = run.tails.get(tail - with_x)
+    if last is None or tail > len(run.digits):
+        return None
+    groups = run.groups[first : last + 1]
+    between = [run.text[one.end() : two.start()] for one, two in pairwise(groups)]
+    kinds = {gap.strip() for gap in between}
+    end = groups[-1].end()
+    if with_x and (sign := _LAST_X.match(run.text, end)):
+        end = sign.end()
+    return Window(
+        digits=run.digits[head:tail],
+        groups=tuple(len(group[0]) for group in groups),
+        start=groups[0].start(),
+        end=end,
+        tight=all(_TIGHT_ONLY.fullmatch(gap) for gap in between),
+        even=len(kinds) <= 1,
+        alone=not _goes_on(run, first, last, between),
+    )
+
+
+def _goes_on(run: _Run, first: int, last: int, between: list[str]) -> bool:
+    """Do digits follow or precede that are set apart just as those inside are, by dots or one by one?"""
+    dots = "." in between
+    gaps = []
+    if first:
+        gaps.append((run.groups[first - 1], run.text[run.groups[first - 1].end() : run.groups[first].start()]))
+    if last + 1 < len(run.groups):
+        gaps.append((run.groups[last + 1], run.text[run.groups[last].end() : run.groups[last + 1].start()]))
+    spread = len(between) >= 8
+    return any((dots and gap == ".") or (spread and gap in between and len(other[0]) == 1) for other, gap in gaps)
 
 
 def is_mobile(text: str, window: Window) -> bool:
-    """A mainland mobile number, with or without +86, 0086 or 86; not an amount of money, not part of a code."""
-    match = _MOBILE.fullmatch(window.digits)
-    if match is None or _is_money(text, window) or not _stands_alone(text, window):
+    """A mainland mobile number, with or without +86, 0086 or 86; not an amount, not part of a code."""
+    if not _stands_alone(text, window, _PHONE_WORDS, names=True) or _is_amount(text, window):
+        return False
+    if "." in text[window.start : window.end] and not window.alone:
         return False
     national = _without_country(window.groups, len(window.digits) - 11)
-    spaced_out = national == (1,) * 11
-    return national in _MOBILE_GROUPS or spaced_out or _cued(_PHONE_CUE, text, window.start)
+    if national in _MOBILE_GROUPS or window.one_by_one:
+        return window.tight or window.even
+    return window.tight and _cued(_PHONE_CUE, text, window.start)
 
 
 def is_landline(text: str, window: Window) -> bool:
     """A number with its area code. One announced as a public line (热线, 客服, 总机) is nobody's personal data."""
-    area = 3 if window.digits[1:2] in {"1", "2"} else 4
-    grouped = window.groups[0] in {area, len(window.digits)} and len(window.groups) <= 3
-    return (
-        grouped
-        and _LANDLINE.fullmatch(window.digits) is not None
-        and _stands_alone(text, window)
-        and not _cued(_PUBLIC_LINE_CUE, text, window.start)
-    )
+    match = _LANDLINE.fullmatch(window.digits) or _LONG_LANDLINE.fullmatch(window.digits)
+    if match is None or not (window.tight or window.even) or _cued(_PUBLIC_LINE_CUE, text, window.start):
+        return False
+    groups = window.groups
+    if country := len(match["country"] or ""):
+        # Without its + it may be any number.
+        if text[window.start - 1 : window.start] != "+" and not window.digits.startswith("00"):
+            return False
+        groups = _without_country(groups, country)
+        area = 2 if window.digits[country] in "12" else 3
+    else:
+        area = 3 if window.digits[1] in "12" else 4
+    shaped = (groups[0] in {area, sum(groups)} and len(groups) <= 3) or window.one_by_one
+    return shaped and _stands_alone(text, window, _PHONE_WORDS)
 
 
 def is_id_card(text: str, window: Window) -> bool:
-    """Eighteen digits by GB 11643 with a true check digit (any, beside the words 身份证), or the old fifteen."""
-    digits = window.digits
-    if not _PROVINCES.match(digits) or not _stands_alone(text, window):
+    """Eighteen digits by GB 11643 with a true check digit (any, beside the words 身份证)."""
+    if not _is_date(window.digits[6:14]) or not _stands_alone(text, window, _ID_WORDS):
         return False
-    if len(digits) == 15:
-        return _is_date("19" + digits[6:12]) and not _cued(_PARCEL_CUE, text, window.start)
-    if len(digits) != 18 or not _is_date(digits[6:14]):
+    if not (window.tight or window.even):
         return False
-    return _id_check_digit(digits) == digits[17] or _cued(_ID_CUE, text, window.start)
+    return window.digits[17] == _id_check_digit(window.digits) or _cued(_ID_CUE, text, window.start)
+
+
+def is_old_id_card(text: str, window: Window) -> bool:
+    """The fifteen digits of before 1999."""
+    return (
+        window.tight
+        and (len(window.groups) <= 3 or window.one_by_one)
+        and _is_date("19" + window.digits[6:12])
+        and _stands_alone(text, window, _ID_WORDS)
+        and not _cued(_PARCEL_CUE, text, window.start)
+    )
 
 
 def is_bank_card(text: str, window: Window) -> bool:
     """Sixteen to nineteen digits that satisfy Luhn, from a known issuer or beside a word for a card or a transfer."""
-    digits = window.digits
-    grouped = len(window.groups) == 1 or window.groups[0] == 6 or set(window.groups[:-1]) == {4}
-    if not (16 <= len(digits) <= 19 and digits.isdigit() and grouped and len(set(digits)) > 1):
+    digits, groups = window.digits, window.groups
+    grouped = len(groups) == 1 or groups[0] == 6 or set(groups[:-1]) == {4} or window.one_by_one
+    if not (digits.isdigit() and grouped and len(set(digits)) > 1 and (window.tight or window.even)):
         return False
-    issuer = _CARD_ISSUER.match(digits) or _cued(_CARD_CUE, text, window.start)
-    return bool(issuer) and _luhn(digits) and _stands_alone(text, window)
+    issued = _CARD_ISSUER.match(digits) or _cued(_CARD_CUE, text, window.start)
+    return bool(issued) and _luhn(digits) and _stands_alone(text, window, _ID_WORDS)
 
 
-def spelled_mobiles(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of mobile numbers written with words or look-alikes: 幺三八零零…, 138oo138ooo."""
-    digits = text.translate(_SPELLED)
-    for run in _SPELLED_RUN.finditer(text):
-        if run[0] == digits[run.start() : run.end()]:
-            continue
-        for window in windows(digits, *run.span()):
-            if is_mobile(text, window) and text[window.start : window.end] != digits[window.start : window.end]:
-                yield window.start, window.end
-
-
-def _windows_from(text: str, groups: list[re.Match[str]], first: int) -> Iterator[Window]:
-    digits, sizes = "", []
-    for group in groups[first:]:
-        digits += group[0]
-        sizes.append(len(group[0]))
-        if len(digits) > _MAX_DIGITS:
-            return
-        if len(digits) >= _MIN_DIGITS:
-            yield Window(digits, tuple(sizes), groups[first].start(), group.end())
-        if len(digits) == 17 and text[group.end() : group.end() + 1] == "x":
-            yield Window(digits + "x", tuple(sizes), groups[first].start(), group.end() + 1)
+_FORMS: tuple[tuple[str, re.Pattern[str], Test], ...] = (
+    ("id_card", _ID_CARD, is_id_card),
+    ("id_card", _OLD_ID_CARD, is_old_id_card),
+    ("phone", _MOBILE, is_mobile),
+    ("landline", _LANDLINE, is_landline),
+    ("landline", _LONG_LANDLINE, is_landline),
+)
 
 
 def _without_country(groups: tuple[int, ...], country: int) -> tuple[int, ...]:
@@ -138,18 +246,21 @@ def _without_country(groups: tuple[int, ...], country: int) -> tuple[int, ...]:
     return tuple(left)
 
 
-def _stands_alone(text: str, window: Window) -> bool:
-    """Not part of a longer code: sf13800138000 is a parcel, tel13800138000 a phone."""
-    before, after = text[max(0, window.start - 8) : window.start], text[window.end : window.end + 1]
+def _stands_alone(text: str, window: Window, words: frozenset[str], *, names: bool = False) -> bool:
+    """Not part of a longer code: sf13800138000 is a parcel, tel13800138000 a phone, and lily13800138000 lily's."""
+    after = text[window.end : window.end + 1]
     if after.isascii() and after.isalnum():
         return False
-    letter_before = before[-1:].isascii() and before[-1:].isalpha()
-    return not letter_before or _LETTERS_BEFORE_PHONE.search(before) is not None
+    word = _WORD_BEFORE.search(text, max(0, window.start - 12), window.start)
+    if word is None:
+        before = text[window.start - 1 : window.start]
+        return not (before.isascii() and before.isalpha())
+    return word[1] in words or (names and len(word[1]) >= 3 and not _CODE_WORD.match(word[1]))
 
 
-def _is_money(text: str, window: Window) -> bool:
+def _is_amount(text: str, window: Window) -> bool:
     before = text[max(0, window.start - 2) : window.start]
-    return _MONEY_BEFORE.search(before) is not None or _MONEY_AFTER.match(text, window.end) is not None
+    return _MONEY_BEFORE.search(before) is not None or _AMOUNT_AFTER.match(text, window.end) is not None
 
 
 def _cued(cue: re.Pattern[str], text: str, start: int) -> bool:

@@ -13,19 +13,37 @@ _WIDE = {char: char + 0xFEE0 for char in range(0x21, 0x7F)}
 _HAN = str.maketrans("0123456789", "零一二三四五六七八九")
 _RADIO = str.maketrans("0127", "洞幺两拐")
 _FORMAL = str.maketrans("0123456789", "零壹贰叁肆伍陆柒捌玖")
-_PREFIXES = "130 131 132 133 135 136 137 138 139 147 150 151 152 155 157 158 159 166 170 173 176 177 178 180 183 186 187 188 189 191 193 195 198 199"
-_REGIONS = "110101 120103 130102 210203 310115 320106 330106 340104 350203 370102 410105 420106 430104 440305 500112 510107 610113 710000 810000"
-_PROVIDERS = "qq.com 163.com 126.com gmail.com outlook.com hotmail.com foxmail.com sina.com sina.cn 139.com 189.cn icloud.com yeah.net aliyun.com"
+_PREFIXES = (
+    "130 131 132 133 135 136 137 138 139 147 150 151 152 155 157 158 159 166 170 173 176 177 178 180 183 186 "
+    "187 188 189 191 193 195 198 199"
+)
+_REGIONS = (
+    "110101 120103 130102 210203 310115 320106 330106 340104 350203 370102 410105 420106 430104 440305 500112 "
+    "510107 610113 710000 810000"
+)
+_PROVIDERS = (
+    "qq.com 163.com 126.com gmail.com outlook.com hotmail.com foxmail.com sina.com sina.cn 139.com 189.cn "
+    "icloud.com yeah.net aliyun.com"
+)
 _HOSTS = "hemiao-club.cn shuyuan.edu.cn mail.tuanzi.com.cn north-lake.org kid-star.net bbs.yard.com.hk"
-_NAMES = "lily momo tutu xiaolin wangwu lisi zhaoliu chenchen amy kiki dudu mama niuniu lele yaya jiajia sunny leo anna doudou"
+_NAMES = (
+    "lily momo tutu xiaolin wangwu lisi zhaoliu chenchen amy kiki dudu mama niuniu lele yaya jiajia sunny leo "
+    "anna doudou"
+)
 _AREAS_3, _AREAS_4 = (
     "010 020 021 022 023 024 025 027 028 029",
     "0311 0512 0571 0574 0755 0769 0592 0531 0371 0731 0898 0991",
 )
 _PROVINCES = "京沪津渝粤苏浙鲁豫川鄂湘皖闽赣冀晋辽吉黑陕甘桂云贵琼青宁新蒙藏"
 _PLATE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_CITIES = "北京市朝阳区 上海市浦东新区 广东省深圳市南山区 浙江省杭州市西湖区 成都市武侯区 江苏省苏州市工业园区 武汉洪山区 西安市雁塔区 长沙岳麓区 福建厦门思明区 南京 青岛市南区"
-_ROADS = "建国路 张江路 科技园南路 文三路 天府大道 星湖街 珞喻路 人民东路 解放路 中山北路 学院胡同 和平里大街 南京东路二段 滨海大道 青年巷 新华路"
+_CITIES = (
+    "北京市朝阳区 上海市浦东新区 广东省深圳市南山区 浙江省杭州市西湖区 成都市武侯区 江苏省苏州市工业园区 "
+    "武汉洪山区 西安市雁塔区 长沙岳麓区 福建厦门思明区 南京 青岛市南区"
+)
+_ROADS = (
+    "建国路 张江路 科技园南路 文三路 天府大道 星湖街 珞喻路 人民东路 解放路 中山北路 学院胡同 和平里大街 "
+    "南京东路二段 滨海大道 青年巷 新华路"
+)
 _ESTATES = (
     "阳光花园 翠苑小区 万达公寓 金色家园 幸福里小区 保利香槟 绿城桂花园 龙湖天街 锦绣华庭 东方新村 万科城 云山诗意"
 )
