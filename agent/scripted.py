@@ -60,9 +60,18 @@ class ScriptedModel:
         return [call.prompt for call in self.calls]
 
 
+def saying(text: str, calls: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> AIMessage:
+    """A turn of a chat model: a text, and calls of tools by name with their arguments."""
+    made: list[Any] = [
+        {"name": name, "args": dict(arguments), "id": f"c{number}", "type": "tool_call"}
+        for number, (name, arguments) in enumerate(calls)
+    ]
+    return AIMessage(text, tool_calls=made)
+
+
 class ScriptedChat(BaseChatModel):
-    """A chat model for the loop: gives its messages one after another (a `ModelUnavailable` is raised), and records
-    what it was sent and offered.
+    """A chat model for the loop: gives its messages one after another (a `ModelUnavailable` is raised; a function is
+    given all that the turn was sent, as texts), and records what it was sent and offered.
 
     `asked` holds the messages of each turn, `offered` the names of the tools bound.
     """
@@ -100,8 +109,10 @@ class ScriptedChat(BaseChatModel):
         self.asked.append(list(messages))
         if self._turn >= len(self.replies):
             raise ModelUnavailable(Failure.EMPTY)
-        reply: AIMessage | ModelUnavailable = self.replies[self._turn]
+        reply = self.replies[self._turn]
         self._turn += 1
+        if callable(reply):
+            reply = reply([message.text for message in messages])
         if isinstance(reply, ModelUnavailable):
             raise reply
         return ChatResult(generations=[ChatGeneration(message=reply)])

@@ -28,7 +28,7 @@ Engine = Literal["embedded", "llm"]
 
 BELOW, BAD_INPUT, ABSENT = 1, 2, 3
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_STEPS = {"model": 10}
+_STEPS = {"model": 10, "attempts": 20}
 _STEP = 200
 _RISKS = [label.value for label in RiskLabel]
 
@@ -244,6 +244,21 @@ def personal(cases: int, negatives: Path | None, obfuscated: Path | None) -> "Re
     from evals import personal_data as it
 
     return it.run(cases, negatives or it.NEGATIVES, obfuscated or it.OBFUSCATED, _progress)
+
+
+@main.command()
+@click.option("--data", type=_FILE, required=True)
+@click.option("--benign", type=_FILE, help="Messages that only look like attempts.")
+@click.option("--part", help="Only the rows whose field `part` says this, such as dev.")
+@suite
+def injection(data: Path, benign: Path | None, part: str | None) -> "Report":
+    """What do attempts to steer the assistant achieve with a model that obeys everything, and are they noticed?"""
+    from core import log
+    from evals import injection as it
+
+    # Doors that hold say so; standard output belongs to the figures.
+    log.configure("error", "text")
+    return it.run(data, benign, part, _progress)
 
 
 @main.command()

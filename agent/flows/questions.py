@@ -15,6 +15,7 @@ from agent.flows.community import REPORTING_ZONE
 from agent.loop import Run
 from agent.planners.questions import QuestionPlanner
 from agent.services import Services
+from agent.steps.echo import gives_away
 from agent.steps.figure_grounding import strange
 from agent.steps.question_answer import Teller
 from agent.steps.question_parse.interpretation import Interpretation, Known
@@ -44,6 +45,7 @@ from tools.registry import Call
 
 _log = log.get(__name__)
 _SLOT: Final = re.compile(r"\{(mem_\w+)\}")
+_INSTRUCTIONS: Final = "question/answer"
 TOOLS: Final = frozenset({"query_metric", "breakdown", "count_members", "top_speakers", "list_members"})
 # A model is not asked about these at all: nothing that it could say would change the answer.
 _FINAL: Final = frozenset({"injection", "sql", "integrity", "privacy", "mutation", "prediction", "forbidden_scope"})
@@ -154,7 +156,7 @@ def _run(services: Services, context: ToolContext, text: str, found: Interpretat
 def _prompt(context: ToolContext) -> str:
     listed = [f"{one.value}：{name(one, context.locale)}，{definition(one, context.locale)}" for one in _measurable()]
     return render(
-        "question/answer",
+        _INSTRUCTIONS,
         today=context.today.isoformat(),
         weekday="周" + "一二三四五六日"[context.today.weekday()],
         metrics="\n".join(listed),
@@ -169,7 +171,7 @@ def _measurable() -> list[Metric]:
 def _grounded(context: ToolContext, run: Run, found: Interpretation, planner: QuestionPlanner) -> Run:
     """The model's text where all its numbers were returned by tools; else the figures themselves, said plainly."""
     wrong = strange(run.text, run.calls, found)
-    if not wrong:
+    if not wrong and not gives_away(run.text, _INSTRUCTIONS):
         return run
     _log.warning("question_ungrounded", numbers=len(wrong))
     teller = Teller(context.locale, context.today)

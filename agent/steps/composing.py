@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.steps.asking import Asking
+from agent.steps.echo import gives_away
 from agent.steps.grounding import unsupported
 from agent.steps.likeness import taken_from
 from agent.steps.reply import Asked, Confidence, Reply, written
@@ -101,7 +102,7 @@ def _may_stand(text: str, sources: Sequence[str], manner: Manner) -> bool:
         return False
     # A value that is a bare number would hold it with any unit: it counts where it was filled in.
     known = [*sources, *(value for value in manner.values.values() if not _NUMBER.fullmatch(value))]
-    if unsupported(text, known) or taken_from(text, sources) < TAKEN:
+    if unsupported(text, known) or taken_from(text, sources) < TAKEN or gives_away(text, PROMPT, known):
         return False
     return all(taken_from(source, [text]) >= SHOWN for source in sources)
 
