@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 _TIGHT = r"[.·•_‐-―−-]{1,3}"
-_SEPARATOR = rf"(?: ?(?:{_TIGHT}|[,、/*~|]) ?|\) ?\(?-?| ?\(| )"
+_ANY_SIGN = r"[^\w\s¥$€%℃+=:<>@#&?!。;()]{1,2}"
+_SEPARATOR = rf"(?: ?(?:{_TIGHT}|{_ANY_SIGN}) ?|\) ?\(?-?| ?\(| )"
 _RUN = re.compile(rf"[0-9]++(?:{_SEPARATOR}[0-9]++)*+")
 _GROUP = re.compile("[0-9]+")
 _TIGHT_ONLY = re.compile(rf" ?(?:{_TIGHT})? ?|\)? ?\(?")
@@ -39,11 +40,10 @@ _PARCEL_CUE = re.compile("单号|运单|快递|订单|imei")
 _CUE_WINDOW = 12
 
 _MOBILE = re.compile("(?P<country>(?:0{0,2}86)?)1[3-9][0-9]{9}")
-_LANDLINE = re.compile(
-    "0(?:10|2[0-9])[2-9][0-9]{7}|0[3-9][0-9]{2}[2-9][0-9]{6}"
-    "|(?P<country>0{0,2}86)(?:(?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6})"
-)
-_LONG_LANDLINE = re.compile("0[3-9][0-9]{2}[2-9][0-9]{7}|(?P<country>0{0,2}86)[3-9][0-9]{2}[2-9][0-9]{7}")
+_LANDLINE = re.compile("0(?:10|2[0-9])[2-9][0-9]{7}|0[3-9][0-9]{2}[2-9][0-9]{6}")
+_LONG_LANDLINE = re.compile("0[3-9][0-9]{2}[2-9][0-9]{7}")
+_FROM_ABROAD = re.compile("0{0,2}86(?:(?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6})")
+_LONG_FROM_ABROAD = re.compile("0{0,2}86[3-9][0-9]{2}[2-9][0-9]{7}")
 _DAY = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 # GB/T 2260: first two digits of an ID card, by province; 81 to 83 are residence permits.
 _PROVINCE = "(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])"
@@ -54,6 +54,7 @@ _ID_CHECK = "10x98765432"
 # Issuer ranges seen on cards used in China: UnionPay 62, older 60 and 9558; with 16 digits Visa, Mastercard, JCB.
 _ISSUED_CARD = re.compile("(?:62|60|9558)[0-9]{12,}|(?:4|5[1-5]|35)[0-9]{14,}")
 _CARD_ISSUER = re.compile("62|60|9558|(?=[0-9]{16}$)(?:4|5[1-5]|35)")
+_CARD_BEGINS = frozenset((1, 4, 6, 16, 17, 18, 19))
 _CARD_LENGTHS = (16, 17, 18, 19)  # ISO/IEC 7812
 
 
@@ -120,12 +121,16 @@ def _run(read: str, match: re.Match[str]) -> _Run:
 
 
 def _numbers_from(text: str, run: _Run, first: int, head: int) -> Iterator[tuple[str, Window]]:
-    for kind, form, is_kind in _FORMS:
+    start = run.groups[first].start()
+    abroad = run.digits.startswith("00", head) or run.text[max(0, start - 1) : start] == "+"
+    for kind, form, is_kind in _FORMS_FROM_ABROAD if abroad else _FORMS:
         if match := form.match(run.digits, head):
             window = _window(run, first, head, match.end())
             if window and is_kind(text, window):
                 yield kind, window
-    if _ISSUED_CARD.match(run.digits, head) or (first == 0 and len(run.digits) >= 16):
+    # A card in groups begins with four or six digits, or is told one by one.
+    size = len(run.groups[first][0])
+    if size in _CARD_BEGINS and (_ISSUED_CARD.match(run.digits, head) or (first == 0 and len(run.digits) >= 16)):
         for length in _CARD_LENGTHS:
             if (window := _window(run, first, head, head + length)) and is_bank_card(text, window):
                 yield "bank_card", window
@@ -180,20 +185,25 @@ def is_mobile(text: str, window: Window) -> bool:
 
 def is_landline(text: str, window: Window) -> bool:
     """A number with its area code. One announced as a public line (热线, 客服, 总机) is nobody's personal data."""
-    match = _LANDLINE.fullmatch(window.digits) or _LONG_LANDLINE.fullmatch(window.digits)
-    if match is None or not (window.tight or window.even) or _cued(_PUBLIC_LINE_CUE, text, window.start):
+    return _is_line(text, window, window.groups, 3 if window.digits[1] in "12" else 4)
+
+
+def is_landline_from_abroad(text: str, window: Window) -> bool:
+    """As `is_landline`, as +86 10 or 0086 755; without these signs it may be any number."""
+    country = window.digits.index("86") + 2
+    if country == 2 and text[max(0, window.start - 1) : window.start] != "+":
         return False
-    groups = window.groups
-    if country := len(match["country"] or ""):
-        # Without its + it may be any number.
-        if text[window.start - 1 : window.start] != "+" and not window.digits.startswith("00"):
-            return False
-        groups = _without_country(groups, country)
-        area = 2 if window.digits[country] in "12" else 3
-    else:
-        area = 3 if window.digits[1] in "12" else 4
+    return _is_line(text, window, _without_country(window.groups, country), 2 if window.digits[country] in "12" else 3)
+
+
+def _is_line(text: str, window: Window, groups: tuple[int, ...], area: int) -> bool:
     shaped = (groups[0] in {area, sum(groups)} and len(groups) <= 3) or window.one_by_one
-    return shaped and _stands_alone(text, window, _PHONE_WORDS)
+    return (
+        shaped
+        and (window.tight or window.even)
+        and _stands_alone(text, window, _PHONE_WORDS)
+        and not _cued(_PUBLIC_LINE_CUE, text, window.start)
+    )
 
 
 def is_id_card(text: str, window: Window) -> bool:
@@ -232,6 +242,11 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Test], ...] = (
     ("phone", _MOBILE, is_mobile),
     ("landline", _LANDLINE, is_landline),
     ("landline", _LONG_LANDLINE, is_landline),
+)
+_FORMS_FROM_ABROAD = (
+    *_FORMS,
+    ("landline", _FROM_ABROAD, is_landline_from_abroad),
+    ("landline", _LONG_FROM_ABROAD, is_landline_from_abroad),
 )
 
 

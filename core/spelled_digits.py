@@ -11,13 +11,14 @@ HAN_DIGITS = "零〇○洞一壹幺二贰两三叁四肆五伍六陆七柒拐八
 _HAN = str.maketrans(HAN_DIGITS, "0000111222334455667778899")
 _ALL = _HAN | str.maketrans("oliz", "0112")
 _LONG_HAN = re.compile(f"[{HAN_DIGITS}]{{4,}}|(?<=[0-9])[{HAN_DIGITS}]{{2,}}|[{HAN_DIGITS}](?: [{HAN_DIGITS}]){{4,}}")
-_RUN = re.compile(f"[0-9{HAN_DIGITS}oliz .·•_,、/*~|()‐-―−-]{{11,}}")
+_RUN = re.compile(rf"(?:[0-9{HAN_DIGITS}oliz ()_]|[^\w\s¥$€%℃+=:<>@#&?!。;]){{11,}}")
 _OTHER = re.compile(f"[{HAN_DIGITS}oliz]")
 # Digits in words: so many of one (四个零), round thousands at the end of a number, words between its halves.
 _WORDS = re.compile(
     f"(?P<times>[2-8二两三四五六七八])个(?P<digit>[0-9{HAN_DIGITS}])"
     f"|(?<=[0-9{HAN_DIGITS}] )(?P<thousands>[1-9一二三四五六七八九])千(?![0-9{HAN_DIGITS}百])"
-    f"|(?<=[0-9{HAN_DIGITS}]),? ?(?:后面|后边|接着|然后|再加|加上|接)(?:是|接)? ?(?=[0-9{HAN_DIGITS}])"
+    f"|(?<=[0-9{HAN_DIGITS}]),? ?(?:后面|后边|接着|然后|再|加上|接)(?:是|接|加|按|拨)? ?(?=[0-9{HAN_DIGITS}])"
+    "|(?<=[0-9]{3})一(?=[0-9]{4}一[0-9]{4}(?![0-9]))|(?<=[0-9]{3}一[0-9]{4})一(?=[0-9]{4}(?![0-9]))"
 )
 
 
