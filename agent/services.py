@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from agent.steps.asking import Asking
+from agent.steps.behaviour import Limits
+from agent.steps.community_rules import CommunityRules
 from core.caller import Caller
 from core.clock import Clock
 from core.crypto import Keyring
@@ -25,6 +27,16 @@ class BurstWindow(NamedTuple):
 
     pause: timedelta
     most: timedelta
+
+
+class Screening(NamedTuple):
+    """What screening goes by in a community: its own rules, the limits of behaviour, how far back offences count, and
+    since when the community is known."""
+
+    rules: CommunityRules
+    limits: Limits
+    ladder_days: int
+    founded: datetime | None
 
 
 @dataclass(slots=True)
@@ -57,5 +69,6 @@ class Services:
     pace: Callable[[], None] = field(default=_nobody)
     communities_seen: set[str] = field(default_factory=set)
     burst_windows: dict[str, tuple[BurstWindow, datetime]] = field(default_factory=dict)
+    screenings: dict[str, tuple[Screening, datetime]] = field(default_factory=dict)
     callers: dict[str, tuple[Caller, datetime]] = field(default_factory=dict)
     gathered: Gathered = field(default_factory=Gathered)

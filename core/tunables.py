@@ -6,11 +6,12 @@ its bounds and its default are known; the console, the docs and the checks read 
 
 import math
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from core.errors import BadInput
+from core.vocabulary import RiskLabel
 
 T = TypeVar("T")
 Scope = Literal["deployment", "community"]
@@ -89,6 +90,56 @@ ACTIVITY_CORE_MESSAGES = Tunable(
     "activity.core_messages", int, 20, "deployment", "核心成员在窗口内至少发言几条", 1, 10_000
 )
 
+Penalty = Literal["watch", "restate_rules", "warn_private", "mute", "remove"]
+_Share = Annotated[float, Field(ge=0.05, le=1)]
+_Word = Annotated[str, StringConstraints(min_length=1, max_length=40, strip_whitespace=True)]
+LADDER_DAYS = Tunable("risk.ladder_days", int, 30, "deployment", "处罚阶梯往回看多少天的违规", 1, 365)
+LADDER_STEPS: Tunable[list[Penalty]] = Tunable(
+    "risk.ladder_steps",
+    Annotated[list[Penalty], Field(min_length=1, max_length=6)],
+    ["warn_private", "mute", "remove"],
+    "community",
+    "第一次、第二次……违规各建议什么",
+)
+LADDER_WORST: Tunable[list[str]] = Tunable(
+    "risk.remove_at_once",
+    list[RiskLabel],
+    ["scam", "porn", "gambling", "gray_market"],
+    "community",
+    "哪些风险一次就建议移出",
+)
+MUTE_MINUTES = Tunable("risk.mute_minutes", int, 60, "community", "建议禁言多少分钟", 1, 43_200)
+ALERT_COMMUNITY = Tunable(
+    "risk.alert_community", Annotated[str, Field(max_length=40)], "", "community", "警报发到哪个管理群；空为只在控制台"
+)
+SAME_TIMES = Tunable("risk.same_times", int, 3, "community", "同一成员把同样的话说到第几遍算刷屏", 2, 100)
+SAME_MINUTES = Tunable("risk.same_minutes", int, 30, "community", "在多少分钟内说的算同样的话", 1, 1_440)
+CROWD_MEMBERS = Tunable("risk.crowd_members", int, 4, "community", "几个成员发同样的链接或长文算群发广告", 2, 1_000)
+CROWD_MINUTES = Tunable("risk.crowd_minutes", int, 15, "community", "几个成员在多少分钟内发的才算", 1, 1_440)
+VOLUME_MESSAGES = Tunable("risk.volume_messages", int, 15, "community", "一个成员连发多少条文字算刷屏", 3, 1_000)
+VOLUME_SECONDS = Tunable("risk.volume_seconds", int, 60, "community", "在多少秒内连发的算", 5, 3_600)
+RISK_WORDS: Tunable[dict[str, list[str]]] = Tunable(
+    "risk.words",
+    dict[RiskLabel, Annotated[list[_Word], Field(max_length=500)]],
+    {},
+    "community",
+    "本群另加的风险词，按风险类别",
+)
+RISK_ALLOWED: Tunable[list[str]] = Tunable(
+    "risk.allowed", Annotated[list[_Word], Field(max_length=500)], [], "community", "本群里没问题的说法，不算风险"
+)
+RISK_OFF: Tunable[list[str]] = Tunable(
+    "risk.off", list[RiskLabel], [], "community", "本群不查哪些风险；自伤求助总是要查"
+)
+RISK_THRESHOLDS: Tunable[dict[str, float]] = Tunable(
+    "risk.thresholds", dict[RiskLabel, _Share], {}, "community", "本群各类风险从多少分起算；自伤求助不能调高"
+)
+HEAT_MINUTES = Tunable("risk.heat_minutes", int, 60, "community", "群情警报看最近多少分钟", 5, 1_440)
+HEAT_DAYS = Tunable("risk.heat_days", int, 14, "community", "群情警报和最近多少天的平常比", 1, 90)
+HEAT_LEAST = Tunable("risk.heat_least", int, 10, "community", "至少有多少条成员消息才报群情", 1, 10_000)
+HEAT_SHARE = Tunable("risk.heat_share", float, 0.3, "community", "负面占比至少到多少才报群情", 0.01, 1)
+HEAT_FACTOR = Tunable("risk.heat_factor", float, 3.0, "community", "负面占比是平常的多少倍才报群情", 1, 100)
+
 ALL: dict[str, Tunable[Any]] = {
     tunable.key: tunable
     for tunable in (
@@ -121,6 +172,26 @@ ALL: dict[str, Tunable[Any]] = {
         ACTIVITY_DORMANT_DAYS,
         ACTIVITY_CORE_DAYS,
         ACTIVITY_CORE_MESSAGES,
+        LADDER_DAYS,
+        LADDER_STEPS,
+        LADDER_WORST,
+        MUTE_MINUTES,
+        ALERT_COMMUNITY,
+        SAME_TIMES,
+        SAME_MINUTES,
+        CROWD_MEMBERS,
+        CROWD_MINUTES,
+        VOLUME_MESSAGES,
+        VOLUME_SECONDS,
+        RISK_WORDS,
+        RISK_ALLOWED,
+        RISK_OFF,
+        RISK_THRESHOLDS,
+        HEAT_MINUTES,
+        HEAT_DAYS,
+        HEAT_LEAST,
+        HEAT_SHARE,
+        HEAT_FACTOR,
     )
 }
 

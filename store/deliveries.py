@@ -92,9 +92,7 @@ def of_draft(db: ReadSession, draft_id: str) -> list[DeliveryRow]:
 
 def of_risks(db: ReadSession, risk_ids: Sequence[str]) -> dict[str, list[DeliveryRow]]:
     """All deliveries that decisions on these review items ever made, alerts left out, oldest first."""
-    query = sa.select(DeliveryRow).where(
-        DeliveryRow.risk_id.in_(risk_ids), DeliveryRow.kind != DeliveryKind.ALERT
-    )
+    query = sa.select(DeliveryRow).where(DeliveryRow.risk_id.in_(risk_ids), DeliveryRow.kind != DeliveryKind.ALERT)
     found: dict[str, list[DeliveryRow]] = {risk_id: [] for risk_id in risk_ids}
     for row in db.execute(query.order_by(DeliveryRow.id).execution_options(populate_existing=True)).scalars():
         found[str(row.risk_id)].append(row)

@@ -19,8 +19,8 @@ from store.session import ReadSession, WriteSession
 class RiskItemRow(Base):
     """`labels` are the verdict's, `label_names` their names between commas (what is asked for by `LIKE`); `rank` is the
     place in the queue, 0 first. `action`, `minutes`, `offence`, `why` are the proposal, the texts what a plain
-    confirmation sends where `sends_private` or `sends_rules` says so; the member's name is a slot in them. Once decided,
-    `taken_*` and `confirmed` say on what, and the texts are those that were sent, masked."""
+    confirmation sends where `sends_private` or `sends_rules` says so; the member's name is a slot in them. Once
+    decided, `taken_*` and `confirmed` say on what, and the texts are those that were sent, masked."""
 
     __tablename__ = "risk_items"
     __table_args__ = (

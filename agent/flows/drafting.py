@@ -78,7 +78,9 @@ def _view(read: Read) -> CommunityView:
 
 
 def _risky(read: Read) -> bool:
-    return any(RiskLevel(row.risk["level"]).at_least(RiskLevel.MEDIUM) for row in read.turn.kept)
+    """What a person cleared since is no risk any more."""
+    flagged = (row for row in read.turn.kept if not row.risk_cleared)
+    return any(RiskLevel(row.risk["level"]).at_least(RiskLevel.MEDIUM) for row in flagged)
 
 
 def _abstained(services: Services, read: Read, reason: AbstainedReason) -> Drafted:

@@ -222,7 +222,7 @@ def _store(db: WriteSession, thought: Thought) -> bool:
 
 def _outcome(db: WriteSession, thought: Thought, message_id: str) -> dict[str, Any]:
     row = next(row for row in thought.turn.rows if row.id == message_id)
-    held = row.risk["action"] == RiskAction.HOLD_AND_ALERT
+    held = row.risk["action"] == RiskAction.HOLD_AND_ALERT and not row.risk_cleared
     unanswered = NoDraftReason.NOT_A_QUESTION if row.recalled else None
     return {
         "stage": MessageStage.HELD if held else MessageStage.DONE,

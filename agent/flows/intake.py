@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.flows import community, people
+from agent.flows import community, people, risk_items, screening
 from agent.flows.incoming import IncomingMessage
+from agent.flows.screening import Screened
 from agent.services import Services
-from agent.steps.risk import AttachmentInfo, RiskVerdict, ScreenInput, screen
+from agent.steps.risk import RiskVerdict
 from core import log
 from core.caller import Caller, system_caller
 from core.errors import BadInput, Conflict, NotFound
@@ -54,10 +55,10 @@ def receive(
     _check_time(services, incoming)
     body_hash = services.keyring.lookup_hash("message", incoming.model_dump_json())
     _check_caller(services, caller, incoming)
-    verdict = _screen(incoming)
+    screened = screening.screen_message(services, incoming)
     with services.database.write() as db:
         _check_key(db, services, caller, key, body_hash)
-        receipt = _store(db, services, incoming, verdict, body_hash, history=history)
+        receipt = _store(db, services, incoming, screened, body_hash, history=history)
     if receipt.stage == MessageStage.RECEIVED and not receipt.replayed:
         services.message_due()
     return receipt
@@ -94,17 +95,6 @@ def _replay(db: ReadSession, row: MessageRow, incoming: IncomingMessage, body_ha
     return Receipt(row.id, MessageStage(row.stage), incoming.revision, None, replayed=True)
 
 
-def _screen(incoming: IncomingMessage) -> RiskVerdict:
-    return screen(
-        ScreenInput(
-            text=incoming.text,
-            type=incoming.type,
-            sender_role=incoming.sender.role,
-            attachments=tuple(AttachmentInfo(kind=a.kind, name=a.name, mime=a.mime) for a in incoming.attachments),
-        )
-    )
-
-
 def _check_key(db: WriteSession, services: Services, caller: Caller, key: str | None, body_hash: str) -> None:
     if key is None:
         return
@@ -119,21 +109,22 @@ def _store(
     db: WriteSession,
     services: Services,
     incoming: IncomingMessage,
-    verdict: RiskVerdict,
+    screened: Screened,
     body_hash: str,
     *,
     history: bool,
 ) -> Receipt:
     member_id, role = _sender(db, services, incoming)
-    content = _content(db, services, incoming, verdict, body_hash, member_id)
+    content = _content(db, services, incoming, screened, body_hash, member_id)
     identity = _identity(db, incoming, new_id("msg"), member_id, role, history)
     turn = _turn(db, services, identity)
     if insert_new(db, MessageRow, content | identity | turn.values):
         turn.extend()
-        return Receipt(identity["id"], turn.values["stage"], incoming.revision, verdict, replayed=False)
+        risk_items.note(db, services, identity["id"], screened.verdict)
+        return Receipt(identity["id"], turn.values["stage"], incoming.revision, screened.verdict, replayed=False)
     row = messages.by_key(db, incoming.channel, incoming.community_id, incoming.message_id)
     assert row is not None
-    return _revise(db, row.id, incoming, content, verdict)
+    return _revise(db, services, row.id, incoming, content, screened.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +188,7 @@ def _identity(
         "member_id": member_id,
         "sender_role": role,
         "history": history,
+        "releases": 0,
         "fence": 0,
         "attempts": 0,
     }
@@ -218,7 +210,7 @@ def _content(
     db: WriteSession,
     services: Services,
     incoming: IncomingMessage,
-    verdict: RiskVerdict,
+    screened: Screened,
     body_hash: str,
     member_id: str | None,
 ) -> dict[str, Any]:
@@ -235,13 +227,20 @@ def _content(
         "attachments": mask_values([a.model_dump(exclude_none=True) for a in incoming.attachments]),
         "sent_at": incoming.sent_at,
         "received_at": db.now,
-        "risk": verdict.model_dump(mode="json"),
+        "fingerprint": screened.fingerprint,
+        "risk": screened.verdict.model_dump(mode="json"),
+        "risk_cleared": False,
         "correlation_id": log.correlation(),
     }
 
 
 def _revise(
-    db: WriteSession, message_id: str, incoming: IncomingMessage, values: dict[str, Any], verdict: RiskVerdict
+    db: WriteSession,
+    services: Services,
+    message_id: str,
+    incoming: IncomingMessage,
+    values: dict[str, Any],
+    verdict: RiskVerdict,
 ) -> Receipt:
     """The same again, or an edit or recall: keep what it replaces, expire what was drafted for it, and have a worker
     think again about the burst that it belongs to (which may still be open)."""
@@ -256,7 +255,8 @@ def _revise(
     db.flush()
     _expire(db, row)
     if not row.history and row.sender_role != SenderRole.BOT:
-        _think_again(db, row)
+        think_again(db, row)
+    risk_items.revise(db, services, row, verdict)
     return Receipt(message_id, MessageStage(row.stage), incoming.revision, verdict, replayed=False)
 
 
@@ -266,7 +266,8 @@ def _expire(db: WriteSession, row: MessageRow) -> None:
         changes.note(db, changes.DRAFTS)
 
 
-def _think_again(db: WriteSession, row: MessageRow) -> None:
+def think_again(db: WriteSession, row: MessageRow) -> None:
+    """Have a worker think about the message and its burst again."""
     head = messages.lock(db, row.burst_id or row.id)
     assert head is not None
     still_open = head.due_at is not None and head.due_at > db.now and head.attempts == 0

@@ -120,6 +120,67 @@ def queue_campaign(
     return len(to)
 
 
+def queue_alert(
+    db: WriteSession, community_id: str, channel: str, text: str, *, decision: str, risk_id: str | None
+) -> str:
+    """An alert into a group of the staff, due at once; its id. No decision is needed: no member reads it."""
+    made = _queue(
+        db,
+        route(db, community_id, channel),
+        db.now,
+        Protected(text, None),
+        lane=decision[:90],
+        kind=DeliveryKind.ALERT,
+        decision=decision[:90],
+        risk_id=risk_id,
+        ai_generated=False,
+    )
+    changes.note(db, changes.DELIVERIES)
+    return made
+
+
+class Effect(NamedTuple):
+    """What a decision on a review item sends. `drafted`: the words are ours and no person's; the rest as in a
+    delivery."""
+
+    kind: DeliveryKind
+    text: Protected
+    drafted: bool = False
+    member_id: str | None = None
+    reply_to: str | None = None
+    action: str | None = None
+    minutes: int | None = None
+
+
+def queue_effects(
+    db: WriteSession, place: tuple[str, str], effects: Sequence[Effect], *, risk_id: str, decision: str, wait: timedelta
+) -> list[str]:
+    """The deliveries of a decision on a review item, for a community and channel, due after `wait`; their ids."""
+    if not effects:
+        return []
+    way = route(db, *place)
+    made = [
+        _queue(
+            db,
+            way,
+            db.now + wait,
+            effect.text,
+            lane=risk_id,
+            kind=effect.kind,
+            member_id=effect.member_id,
+            risk_id=risk_id,
+            decision=decision,
+            reply_to=effect.reply_to,
+            action=effect.action,
+            minutes=effect.minutes,
+            ai_generated=way.ai_label and effect.drafted,
+        )
+        for effect in effects
+    ]
+    changes.note(db, changes.DELIVERIES)
+    return made
+
+
 class Words:
     """Texts with their last words filled in, within one session."""
 

@@ -47,8 +47,9 @@ class Turn:
 
     @property
     def revision(self) -> int:
-        """Grows with every edit of any of its messages."""
-        return sum(row.revision for row in self.rows)
+        """Grows with every edit of any of its messages, and whenever a person's word on a risk has it thought about
+        again."""
+        return sum(row.revision + row.releases for row in self.rows)
 
     def triages(self) -> dict[str, Triage]:
         """The kind of each message by itself."""
