@@ -7,13 +7,15 @@ Quantifiers are bounded or possessive, so that the work stays linear in the text
 import re
 from collections.abc import Callable, Iterator
 
-_LINK = "[ :;,.=#>()\"'“”「」【】《》是为就→-]{0,4}"
+_LINK = "[ :;,.=#>/|~_丶()\"'“”「」【】《》是为就→-]{0,4}"
 _SAID = f"{_LINK}(?:(?:我的|发你了?|给你|如下|在这){_LINK})?"
 _NO_COUNT = "(?![0-9]|xx| ?(?:元|块|个|人|万|币|位|次|分|积分|年|月|只|条|件|名|平|米|%|\\(?群))"
 
 _APP = (
-    "(?:[微威薇维徽围葳v][ .·*+-]{0,2}[信心芯]|wei ?信|卫星(?=号)|绿泡泡|绿色(?:软件|app)|[vw薇威微徽维]❤"
-    "|(?<![a-z])(?:[vw][ .+-]?x|wei ?xin|wechat|v(?=[ :,]))|[加佳嘉十+➕] ?[我个]?(?:v(?!ip)|[薇微威徽维](?!信)))"
+    "(?:[微威薇维徽围葳魏v][ .·*+/-]{0,2}[信心芯]|wei ?信|加卫星|卫星(?=号)|绿泡泡|绿色(?:软件|app)"
+    "|[vw薇威微徽维][❤♥♡x]"
+    "|(?<![a-z])(?:[vw][ .+-]?x|wei ?xin|wechat|vv?(?=[ :,、丶/|]))"
+    "|[加佳嘉十+➕] ?[我个]?(?:v(?!ip)|[薇微威徽维](?!信)))"
 )
 _APP_ID = "(?: ?号码?| ?id)"
 _VERB = "(?:(?:搜索?|叫|名字|联系|加|找|换成|改成)[ :]?)?"
@@ -31,7 +33,7 @@ _NO_NICK = re.compile(
 
 _QQ = (
     "(?:(?<!群)(?<![a-z])q[ _.-]?q|(?<!群)(?:[扣抠蔻叩] ?[扣抠蔻叩]|[球秋] ?[球秋]|企[鹅额]|qiu ?qiu|kou ?kou)"
-    "|(?<![a-z0-9])q(?= ?[号:「【])|(?:我的?|[加➕+] ?)q)(?: ?号码?)?"
+    "|(?<![a-z0-9])q(?= ?[号:「【→/])|q我|(?:我的?|[加➕+] ?)q)(?: ?号码?)?"
 )
 _QQ_BARE = "(?:(?<![a-z0-9])q|扣) ?(?P<value>[1-9][0-9]{6,9})"
 _QQ_APART = "[1-9](?: [0-9]){4,10}|[1-9][0-9]{2}(?:[ -][0-9]{3,4}){1,3}(?:[ -][0-9]{1,2})?"
@@ -40,7 +42,8 @@ _QQ_NO = f"(?P<value>[1-9][0-9]{{4,10}}|{_QQ_APART})"
 _S = "[ .-]?"
 _ONE_BY_ONE = "[a-z0-9](?: [a-z0-9]){9,23}"
 _CODE = (
-    "(?:[a-z0-9]{10,24}|[0-9]{4}(?:[ -][0-9]{3,7}){2,5}(?:[ -][0-9]{1,2})?|[a-z0-9]{2,20}(?:-[a-z0-9]{2,20}){1,3}"
+    "(?:[a-z0-9]{10,24}|[0-9]{6,8}[ -][0-9]{6,12}|[0-9]{4}(?:[ -][0-9]{3,7}){2,5}(?:[ -][0-9]{1,2})?"
+    "|[a-z0-9]{2,20}(?:-[a-z0-9]{2,20}){1,3}"
     f"|[a-z]{{2,4}} (?:[0-9]{{9,20}}|[0-9]{{4,5}}(?: [0-9]{{3,5}}){{1,4}})|{_ONE_BY_ONE})(?![a-z0-9])"
 )
 _CARRIER = (
@@ -60,7 +63,7 @@ _OTHER_DOT = "(?: ?点 ?|[(\\[{【「]dot[)\\]}】」]| dot )"
 
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _LETTER, _SIGN = "[a-hj-np-z]", "[a-hj-np-z0-9]"
-_GAP, _LAST = "[ .·•●・‧-]", "挂学警港澳领使"
+_GAP, _LAST = "[ .·•●・‧*-]", "挂学警港澳领使"
 _PLATE_END = (
     "(?=(?:[a-z]{0,3}[0-9]){2})"
     + f"(?:{_SIGN}{{4}}[a-hj-np-z0-9{_LAST}]|{_LETTER}{_SIGN}[0-9]{{4}}|[0-9]{{5}}{_LETTER})"
@@ -71,7 +74,7 @@ _PATTERNS = (
     ("email", r"(?<![a-z0-9._%+-])(?P<value>[a-z0-9._%+-]++@(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,24})(?![a-z0-9])"),
     (
         "email",
-        f"(?<![a-z0-9._%+-])(?P<value>[a-z0-9._%+-]{{1,64}}+{_AT}(?:vip{_DOT})?{_HOSTS}{_DOT}(?:com|cn|net))(?![a-z0-9])",
+        f"(?<![a-z0-9._%+-])(?P<value>[a-z0-9._%+-]{{1,64}}+{_AT}(?:vip{_DOT})?{_HOSTS}{_DOT}(?:c[o0]m|cn|net))(?![a-z0-9])",
     ),
     (
         "email",
@@ -125,7 +128,7 @@ _WITH_DIGITS = (
         f"{_SAID}(?P<value>{_CODE})",
     ),
 )
-_ORDER_BEFORE = re.compile("[订定]单|order|(?<![递运流])单号")
+_ORDER_BEFORE, _NUMBER_BEFORE = re.compile("[订定]单|order"), re.compile("(?<![订定递运流])单号")
 _ANY = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 _ONLY_WITH_DIGITS = tuple((kind, re.compile(pattern)) for kind, pattern in _WITH_DIGITS)
 _DIGIT = re.compile("[0-9]")
@@ -151,11 +154,10 @@ def _is_code(match: re.Match[str]) -> bool:
 
 
 def _is_parcel(match: re.Match[str]) -> bool:
-    # A shop writes its orders jd-2026…, its parcels jd2026….
-    shops = match["value"].startswith("jd-")
-    return _is_code(match) and not (
-        shops and _ORDER_BEFORE.search(match.string, max(0, match.start() - 12), match.start("value"))
-    )
+    # A shop writes its orders jd-2026…, its parcels jd2026…; who says order means one.
+    before = match.string[max(0, match.start("value") - 12) : match.start("value")]
+    shops = "jd-" if _NUMBER_BEFORE.search(before) else "jd" if _ORDER_BEFORE.search(before) else None
+    return _is_code(match) and not (shops and match["value"].startswith(shops))
 
 
 def _is_plate(match: re.Match[str]) -> bool:

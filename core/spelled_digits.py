@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 HAN_DIGITS = "零〇○洞一壹幺二贰两三叁四肆五伍六陆七柒拐八捌九玖"
 _HAN = str.maketrans(HAN_DIGITS, "0000111222334455667778899")
-_ALL = _HAN | str.maketrans("oliz", "0112")
+# Letters that look like digits, unless they belong to a word: the l of tel is none.
+_LOOK_ALIKES, _LOOKS = re.compile("(?<![a-z])[oliz]+(?![a-z])"), str.maketrans("oliz", "0112")
 _LONG_HAN = re.compile(f"[{HAN_DIGITS}]{{4,}}|(?<=[0-9])[{HAN_DIGITS}]{{2,}}|[{HAN_DIGITS}](?: [{HAN_DIGITS}]){{4,}}")
 _RUN = re.compile(rf"(?:[0-9{HAN_DIGITS}oliz ()_]|[^\w\s¥$€%℃+=:<>@#&?!。;]){{11,}}")
 _OTHER = re.compile(f"[{HAN_DIGITS}oliz]")
@@ -42,7 +43,7 @@ def spelled_runs(text: str) -> Iterator[tuple[int, int, str]]:
     read = ""
     for run in _RUN.finditer(text):
         if _OTHER.search(run[0]):
-            read = read or text.translate(_ALL)
+            read = read or _LOOK_ALIKES.sub(lambda run: run[0].translate(_LOOKS), text).translate(_HAN)
             yield run.start(), run.end(), read
 
 
