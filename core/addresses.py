@@ -17,7 +17,7 @@ _BY_DASHES = "[0-9]{1,2} ?- ?[0-9]{1,2} ?- ?[0-9]{1,2}(?:0[1-9]|1[0-9]|20)(?![0-
 # What may follow a house number: building, entrance, floor, room, the last without its unit.
 _UNITS = (
     rf"(?:(?: ?-? ?{_NUMBER} ?(?:号楼|号院|号|弄|栋|幢|座|单元|楼|层|室|房|户|门)){{1,5}}"
-    rf"(?: ?-? ?(?:[0-9]{{2,5}}(?![0-9.])|{_HAN_ROOM}))?| ?{_BY_DASHES})"
+    rf"(?: ?-? ?(?:[0-9]{{2,5}}(?![0-9.])|{_HAN_ROOM}))?|(?: ?{_HAN}{{2,8}})? ?{_BY_DASHES})"
 )
 _ON_ROAD = re.compile(
     rf"{_HAN}(?:大道|胡同|路|街|道|巷|弄|路[一二三四东西南北中]?段|村[0-9一二三四五六七八九十]{{0,3}}[组队]?)"

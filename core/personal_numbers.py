@@ -17,6 +17,7 @@ _RUN = re.compile(rf"[0-9]++(?:{_SEPARATOR}[0-9]++)*+")
 _GROUP = re.compile("[0-9]+")
 _TIGHT_ONLY = re.compile(rf" ?(?:{_TIGHT})? ?|\)? ?\(?")
 _LAST_X = re.compile("[ .-]?[x×](?![a-z0-9])")
+_COUNTED = re.compile(" ?[年月日号点份个人箱位件:]")
 _MIN_DIGITS = 11  # the shortest number looked for is a phone
 
 # How a mobile number is grouped when nothing beside it says that it is one; 138 1999 might be two prices.
@@ -165,7 +166,7 @@ def _goes_on(run: _Run, first: int, last: int, between: list[str]) -> bool:
     gaps = []
     if first:
         gaps.append((run.groups[first - 1], run.text[run.groups[first - 1].end() : run.groups[first].start()]))
-    if last + 1 < len(run.groups):
+    if last + 1 < len(run.groups) and not _COUNTED.match(run.text, run.groups[last + 1].end()):
         gaps.append((run.groups[last + 1], run.text[run.groups[last].end() : run.groups[last + 1].start()]))
     spread = len(between) >= 8
     return any((dots and gap == ".") or (spread and gap in between and len(other[0]) == 1) for other, gap in gaps)
