@@ -32,6 +32,7 @@ from server.routes import (
     packs,
     phrasings,
     questions,
+    risks,
     scripts,
 )
 from server.state import State
@@ -52,6 +53,7 @@ _ROUTES: Final = (
     messages,
     events,
     drafts,
+    risks,
     deliveries,
     campaigns,
     knowledge,

@@ -27,6 +27,11 @@ def get(db: ReadSession, community_id: str) -> CommunityRow | None:
     return db.get(CommunityRow, community_id)
 
 
+def many(db: ReadSession, community_ids: Iterable[str]) -> list[CommunityRow]:
+    """Those of these communities that exist."""
+    return list(db.execute(sa.select(CommunityRow).where(CommunityRow.id.in_(list(community_ids)))).scalars())
+
+
 def every(db: ReadSession, within: frozenset[str] | None = None) -> list[CommunityRow]:
     """All communities, or those in `within`, by id."""
     query = sa.select(CommunityRow).where(CommunityRow.archived_at.is_(None)).order_by(CommunityRow.id)

@@ -1,0 +1,382 @@
+"""A person decides on a flagged message. A decision is a compare-and-set on the item's row, and in the same transaction
+the deliveries that it means become due: there is no other way from a flag to a member.
+
+To agree never forces a penalty, and to disagree puts back what the flag took: the reply that was held is drafted, the
+offence leaves the ladder, what is still queued is cancelled. What went out already is named, for a person to put right.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from agent.flows import intake, outgoing, risk_items
+from agent.flows.outgoing import Effect
+from agent.services import Services
+from agent.steps.risk_ladder import Proposal, Why
+from agent.steps.risk_policy import PENALTIES, STANCES
+from core import tunables
+from core.caller import Caller
+from core.errors import BadInput, Conflict, NotFound
+from core.masking import mask
+from core.scopes import Scope
+from core.vocabulary import (
+    DeliveryKind,
+    DeliveryState,
+    ExpiredReason,
+    RiskAction,
+    RiskLabel,
+    RiskLevel,
+    RiskOrigin,
+    RiskStatus,
+    SenderRole,
+)
+from knowledge.slots import slots
+from store import changes, communities, deliveries, drafts, messages, risks, settings
+from store.audit import Deed
+from store.deliveries import DeliveryRow
+from store.messages import MessageRow
+from store.risks import UNDECIDED, RiskItemRow
+from store.session import ReadSession, WriteSession
+from store.vault import MemberKeys, Protected
+
+MOST_TEXT: Final = 4_000
+_HANDOVER: Final = timedelta(seconds=1)
+_GONE: Final = (DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
+_MODERATES: Final = (RiskAction.MUTE, RiskAction.REMOVE)
+
+
+class Choice(StrEnum):
+    CONFIRM = "confirm"
+    DISMISS = "dismiss"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a person wants done with an item that they saw in `version`. With `confirm`, what is None is as proposed."""
+
+    choice: Choice
+    version: int
+    labels: tuple[RiskLabel, ...] | None = None
+    action: RiskAction | None = None
+    minutes: int | None = None
+    private_text: str | None = None
+    rules_text: str | None = None
+    send_private: bool | None = None
+    send_rules: bool | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """`not_undone` are deliveries that had gone out before the item was dismissed."""
+
+    row: RiskItemRow
+    undo_seconds: int = 0
+    cancelled: tuple[str, ...] = ()
+    not_undone: tuple[DeliveryRow, ...] = ()
+
+
+def decide(services: Services, caller: Caller, risk_id: str, ruling: Ruling, *, undoable: bool) -> Decided:
+    """Carry out a decision; what an `undoable` one sends is not handed out before the undo window is over.
+
+    Raises `NotFound` `risk_not_found`, `Forbidden`, `BadInput` (`risk_fields_not_expected`, `minutes_not_expected`,
+    `risk_no_penalty`, `risk_no_member`, `text_missing`, `text_too_long`, `slot_unfilled`, `rules_name_member`),
+    `Conflict` (`risk_decided`, `risk_changed`) with the state that won.
+    """
+    with services.database.write() as db:
+        item = _visible(db, caller, risk_id)
+        caller.require(Scope.RISKS_DECIDE, item.community_id)
+        if ruling.choice is Choice.CONFIRM:
+            decided = _confirm(db, services, caller, item, ruling, undoable=undoable)
+        else:
+            decided = _dismiss(db, services, caller, item, ruling)
+        risk_items.reckon_again(db, item.member_id)
+        details = {"version": decided.row.version, "labels": risks.parted(decided.row.confirmed)}
+        details |= {"action": decided.row.taken_action, "cancelled": list(decided.cancelled)}
+        db.audit(Deed(caller, f"risk.{decided.row.status}", "risk", risk_id, item.community_id, details))
+        changes.note(db, changes.RISKS)
+    return decided
+
+
+def _visible(db: ReadSession, caller: Caller, risk_id: str) -> RiskItemRow:
+    item = risks.get(db, risk_id)
+    if item is None:
+        raise NotFound("risk_not_found")
+    caller.require_seen(Scope.RISKS_READ, item.community_id, "risk")
+    return item
+
+
+def _message(db: ReadSession, item: RiskItemRow) -> MessageRow:
+    row = messages.get(db, item.message_id)
+    assert row is not None
+    return row
+
+
+def _move(db: WriteSession, item: RiskItemRow, version: int, statuses: Sequence[str], **values: Any) -> RiskItemRow:
+    """The item in its next version. Raises `Conflict` with what stands now."""
+    moved = risks.decide(db, item.id, version=version, statuses=statuses, **values)
+    current = risks.get(db, item.id)
+    assert current is not None
+    if not moved:
+        code = "risk_changed" if current.status in statuses else "risk_decided"
+        raise Conflict(code, extra=risks.state_of(current))
+    return current
+
+
+def _confirm(
+    db: WriteSession, services: Services, caller: Caller, item: RiskItemRow, ruling: Ruling, *, undoable: bool
+) -> Decided:
+    if item.status != RiskStatus.PENDING:
+        raise Conflict("risk_decided", extra=risks.state_of(item))
+    message = _message(db, item)
+    full = _completed(db, services, item, message, ruling)
+    keys = MemberKeys(db, services.keyring)
+    private = keys.protect(item.member_id, full.private_text or "", "draft")
+    rules = keys.protect(None, full.rules_text or "", "draft")
+    effects = _effects(item, message, full, ruling, private, rules)
+    moved = _move(
+        db,
+        item,
+        ruling.version,
+        (RiskStatus.PENDING,),
+        status=RiskStatus.CONFIRMED,
+        decided_by=caller.id,
+        decided_at=db.now,
+        reason=_reason(ruling),
+        confirmed=risks.joined(full.labels or ()),
+        taken_action=full.action,
+        taken_minutes=full.minutes,
+        private_text=private.masked or None,
+        rules_text=rules.masked or None,
+        sends_private=full.send_private,
+        sends_rules=full.send_rules,
+    )
+    window = settings.value(db, tunables.UNDO_SECONDS, communities.lineage(db, item.community_id)) if undoable else 0
+    outgoing.queue_effects(
+        db,
+        (item.community_id, item.channel),
+        effects,
+        risk_id=item.id,
+        decision=f"{item.id}:{moved.version}",
+        wait=timedelta(seconds=window),
+    )
+    db.after_commit(services.delivery_due)
+    return Decided(moved, window)
+
+
+def _reason(ruling: Ruling) -> str | None:
+    return mask(ruling.reason).text[:500] if ruling.reason else None
+
+
+def _completed(db: ReadSession, services: Services, item: RiskItemRow, message: MessageRow, ruling: Ruling) -> Ruling:
+    """The ruling with everything that it left out, its texts as they are to be kept."""
+    labels = ruling.labels or tuple(RiskLabel(label) for label in risks.parted(item.label_names))
+    action = ruling.action or RiskAction(item.action)
+    proposed = action == item.action
+    _check_action(item, labels, action)
+    minutes = _minutes(db, item, action, ruling.minutes)
+    if proposed and ruling.labels is None and minutes == item.minutes:
+        drafted = (item.private_text, item.rules_text)
+    else:
+        texts = risk_items.drafted(db, message, labels, Proposal(action=action, minutes=minutes, why=Why.LADDER))
+        drafted = (texts.private, texts.rules)
+    send_private = item.sends_private if proposed else action is RiskAction.WARN_PRIVATE
+    send_rules = item.sends_rules if proposed else action is RiskAction.RESTATE_RULES
+    full = replace(
+        ruling,
+        labels=labels,
+        action=action,
+        minutes=minutes,
+        private_text=_typed(db, services, item, ruling.private_text, "private_text") or drafted[0],
+        rules_text=_typed(db, services, item, ruling.rules_text, "rules_text") or drafted[1],
+        send_private=send_private if ruling.send_private is None else ruling.send_private,
+        send_rules=send_rules if ruling.send_rules is None else ruling.send_rules,
+    )
+    _check_texts(item, full)
+    return full
+
+
+def _check_action(item: RiskItemRow, labels: Sequence[RiskLabel], action: RiskAction) -> None:
+    if action in PENALTIES and RiskLabel.SELF_HARM in labels:
+        raise BadInput("risk_no_penalty", extra={"field": "action"})
+    if action in PENALTIES and item.member_id is None:
+        raise BadInput("risk_no_member", extra={"field": "action"})
+
+
+def _minutes(db: ReadSession, item: RiskItemRow, action: RiskAction, wanted: int | None) -> int | None:
+    if action is not RiskAction.MUTE:
+        if wanted is not None:
+            raise BadInput("minutes_not_expected", extra={"field": "minutes"})
+        return None
+    return wanted or item.minutes or risk_items.ladder(db, item.community_id).mute_minutes
+
+
+def _typed(db: ReadSession, services: Services, item: RiskItemRow, text: str | None, field: str) -> str | None:
+    """What a person typed, the member's name turned back into its slot."""
+    if text is None or not text.strip():
+        return None
+    if len(text) > MOST_TEXT:
+        raise BadInput("text_too_long", extra={"field": field}, most=MOST_TEXT)
+    kept = outgoing.name_to_slot(db, services, item.member_id, text)
+    named = slots(kept)
+    unfilled = [name for name in named if name != outgoing.MEMBER_NAME]
+    if unfilled:
+        raise BadInput("slot_unfilled", extra={"field": field}, slot=unfilled[0])
+    if field == "rules_text" and named:
+        # What everybody reads puts nobody in the pillory.
+        raise BadInput("rules_name_member", extra={"field": field})
+    return kept
+
+
+def _check_texts(item: RiskItemRow, full: Ruling) -> None:
+    if full.send_private and item.member_id is None:
+        raise BadInput("risk_no_member", extra={"field": "send_private"})
+    if full.send_private and not full.private_text:
+        raise BadInput("text_missing", extra={"field": "private_text"})
+    if full.send_rules and not full.rules_text:
+        raise BadInput("text_missing", extra={"field": "rules_text"})
+
+
+def _effects(
+    item: RiskItemRow, message: MessageRow, full: Ruling, ruling: Ruling, private: Protected, rules: Protected
+) -> list[Effect]:
+    found = []
+    if full.send_private:
+        drafted = not ruling.private_text
+        found.append(Effect(DeliveryKind.PRIVATE, private, drafted=drafted, member_id=item.member_id))
+    if full.send_rules:
+        found.append(Effect(DeliveryKind.ANNOUNCEMENT, rules, drafted=not ruling.rules_text))
+    if full.action in _MODERATES:
+        found.append(
+            Effect(
+                DeliveryKind.MODERATION,
+                Protected("", None),
+                member_id=item.member_id,
+                reply_to=message.external_id,
+                action=full.action,
+                minutes=full.minutes,
+            )
+        )
+    return found
+
+
+def _dismiss(db: WriteSession, services: Services, caller: Caller, item: RiskItemRow, ruling: Ruling) -> Decided:
+    given = (ruling.labels, ruling.action, ruling.minutes, ruling.private_text, ruling.rules_text)
+    if any(value is not None for value in (*given, ruling.send_private, ruling.send_rules)):
+        raise BadInput("risk_fields_not_expected", extra={"field": "decision"})
+    moved = _move(
+        db,
+        item,
+        ruling.version,
+        (RiskStatus.PENDING, RiskStatus.CONFIRMED),
+        **UNDECIDED
+        | {
+            "status": RiskStatus.DISMISSED,
+            "decided_by": caller.id,
+            "decided_at": db.now,
+            "reason": _reason(ruling),
+        },
+    )
+    cancelled = deliveries.cancel_of_risk(db, item.id)
+    if cancelled:
+        changes.note(db, changes.DELIVERIES)
+    gone = [row for row in deliveries.of_risks(db, [item.id])[item.id] if row.state in _GONE]
+    _clear(db, services, item, cleared=True)
+    return Decided(moved, cancelled=tuple(cancelled), not_undone=tuple(gone))
+
+
+def _clear(db: WriteSession, services: Services, item: RiskItemRow, *, cleared: bool) -> None:
+    """Whether the message still counts as risky; a reply that was held back for it is drafted then (or held again)."""
+    row = messages.lock(db, item.message_id)
+    assert row is not None
+    if row.risk_cleared == cleared:
+        return
+    row.risk_cleared = cleared
+    mattered = RiskLevel(row.risk["level"]).at_least(RiskLevel.MEDIUM) and row.sender_role == SenderRole.MEMBER
+    if not mattered or row.recalled or row.history:
+        return
+    draft = drafts.of_message(db, row.id, "private" if row.conversation == "private" else "reply")
+    if draft is not None and draft.decided_at is not None:
+        return  # a person answered it meanwhile
+    row.releases += 1
+    db.flush()
+    if drafts.expire_of_message(db, row.id, ExpiredReason.RISK_DECIDED, intake.WORKER.id):
+        changes.note(db, changes.DRAFTS)
+    intake.think_again(db, row)
+    db.ring(MessageRow.__tablename__)
+    db.after_commit(services.message_due)
+
+
+def undo(services: Services, caller: Caller, risk_id: str, version: int) -> Decided:
+    """Take a decision back while nothing of it was handed out: its deliveries are cancelled, the item is open again.
+
+    Raises `Conflict` (`undo_too_late`, `risk_decided`, `risk_changed`).
+    """
+    with services.database.write() as db:
+        item = _visible(db, caller, risk_id)
+        caller.require(Scope.RISKS_DECIDE, item.community_id)
+        was = item.status
+        if was not in (RiskStatus.CONFIRMED, RiskStatus.DISMISSED):
+            raise Conflict("risk_decided", extra=risks.state_of(item))
+        # A bot that pulls may be reading while this commits: the last moment before the hand-over is too late.
+        cancelled = deliveries.cancel_of_risk(db, risk_id, services.clock.now() + _HANDOVER)
+        mine = [row for row in deliveries.of_risks(db, [risk_id])[risk_id] if row.decision == f"{risk_id}:{version}"]
+        if any(row.state != DeliveryState.CANCELLED for row in mine):
+            raise Conflict("undo_too_late", extra=risks.state_of(item))
+        message = _message(db, item)
+        labels = [RiskLabel(label) for label in risks.parted(item.label_names)]
+        again = UNDECIDED | risk_items.reckoned(db, message, labels, item.id)
+        moved = _move(db, item, version, (was,), **again | {"status": RiskStatus.PENDING})
+        if was == RiskStatus.DISMISSED:
+            _clear(db, services, item, cleared=False)
+        risk_items.reckon_again(db, item.member_id)
+        if cancelled:
+            changes.note(db, changes.DELIVERIES)
+        details = {"version": moved.version, "was": was, "cancelled": cancelled}
+        db.audit(Deed(caller, "risk.undone", "risk", risk_id, item.community_id, details))
+        changes.note(db, changes.RISKS)
+    return Decided(moved, cancelled=tuple(cancelled))
+
+
+def flag(
+    services: Services, caller: Caller, message_id: str, labels: Sequence[RiskLabel], reason: str | None
+) -> RiskItemRow:
+    """A person flags what the screening missed: a pending item of origin `person`, or the message's old one again.
+
+    Raises `NotFound` `message_not_found`, `Forbidden`, `Conflict` `risk_exists` where one is open already.
+    """
+    with services.database.write() as db:
+        row = messages.lock(db, message_id)
+        if row is None:
+            raise NotFound("message_not_found")
+        _may_flag(caller, row)
+        hits = [_hit(label) for label in dict.fromkeys(labels)]
+        level = max((STANCES[label].level for label in labels), key=list(RiskLevel).index)
+        item = risks.lock_of_message(db, message_id)
+        if item is None:
+            item_id = risk_items.add(db, services, row, hits, level, RiskOrigin.PERSON)
+        elif item.status == RiskStatus.PENDING:
+            raise Conflict("risk_exists", extra=risks.state_of(item))
+        else:
+            item_id = item.id
+            risk_items.reopen(db, services, item, row, hits, level, origin=RiskOrigin.PERSON)
+        details = {"message": message_id, "labels": [label.value for label in labels]}
+        db.audit(Deed(caller, "risk.flagged", "risk", item_id, row.community_id, details))
+        made = risks.get(db, item_id)
+        assert made is not None
+        made.reason = mask(reason).text[:500] if reason else None
+        db.flush()
+        return made
+
+
+def _hit(label: RiskLabel) -> dict[str, Any]:
+    return {"label": label.value, "score": 1.0, "spans": [], "evidence": "", "layer": RiskOrigin.PERSON.value}
+
+
+def _may_flag(caller: Caller, row: MessageRow) -> None:
+    """Whoever decides on risks or on drafts sees what was missed."""
+    if caller.allows(Scope.DRAFTS_DECIDE, row.community_id):
+        return
+    caller.require_seen(Scope.RISKS_DECIDE, row.community_id, "message")
