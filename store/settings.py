@@ -39,6 +39,20 @@ def value(db: ReadSession, tunable: Tunable[T], lineage: Sequence[str] = ()) -> 
     return tunable.default
 
 
+class Stored:
+    """All settings at once, for who asks about many communities."""
+
+    def __init__(self, db: ReadSession) -> None:
+        self._rows = {(row.key, row.community_id): row.value for row in every(db)}
+
+    def value(self, tunable: Tunable[T], lineage: Sequence[str] = ()) -> T:
+        """As `value` of this module."""
+        for community_id in (*lineage, DEPLOYMENT):
+            if (tunable.key, community_id) in self._rows:
+                return tunable.check(self._rows[tunable.key, community_id])
+        return tunable.default
+
+
 def variables(db: ReadSession, lineage: Sequence[str]) -> dict[str, str]:
     """The slot values of a community, merged down the tree: the nearest one's win."""
     rows = _rows(db, VARIABLES.key, lineage)
