@@ -213,12 +213,20 @@ def gate(kb: Path | None, fit: Path | None, queries: Path, folds: int | None, to
 @click.option("--data", type=_FILE, required=True)
 @click.option("--map", "map_file", type=_FILE, help='{"their label": ["our", "labels"]}; [] is clean.')
 @click.option("--label", type=click.Choice(_RISKS), help="Look for this one alone; rows without it are clean.")
+@click.option("--part", help="Only the rows whose field `part` says this, such as dev.")
+@click.option("--no-vector", is_flag=True, help="Judge without the encoder.")
+@click.option("--folds", type=click.IntRange(2, 20), help="Screen each by a deployment taught the other folds.")
 @suite
-def risk(data: Path, map_file: Path | None, label: str | None) -> "Report":
+def risk(
+    data: Path, map_file: Path | None, label: str | None, part: str | None, no_vector: bool, folds: int | None
+) -> "Report":
     """What is caught, what is called by its name, and how often clean messages are disturbed."""
     from evals import risk as it
 
-    return it.run(data, map_file, _progress, label)
+    if no_vector and folds:
+        raise click.UsageError("--folds fits with the encoder")
+    embedder = None if no_vector else _encoder()
+    return it.run(data, map_file, _progress, label, part=part, embedder=embedder, folds=folds or 0)
 
 
 @main.command()
@@ -385,6 +393,24 @@ def fit_gate(
     about_entries = lessons(data, kb, _knowledge)
     about_documents = lessons(documents, kb, _knowledge, placed=False)
     _finish(_run(lambda: it.run(about_entries, about_documents, shipped(), place, day, _progress)), None, ())
+
+
+@fit.command("risk")
+@click.option("--data", type=_FILE, required=True, multiple=True, help="Sentences {text, labels}.")
+@click.option("--cold", type=_FILE, help="Comments {text, label: offensive or safe}.")
+@click.option("--quiet", type=_FILE, help="Ordinary messages that the limits must leave alone.")
+@click.option("--on-shipped", is_flag=True, help="A deployment's own, of what `qunzhu risk export` wrote.")
+@_out
+@_json
+def fit_risk(
+    data: tuple[Path, ...], cold: Path | None, quiet: Path | None, on_shipped: bool, out: Path, as_json: bool
+) -> None:
+    """The classifiers of risk labels."""
+    del as_json
+    from evals import fit_risk as it
+
+    place = _npz(out)
+    _finish(_run(lambda: it.run(data, cold, quiet, place, _encoder(), on_shipped=on_shipped)), None, ())
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agent.steps.risk import ScreenInput, screen
+from agent.steps.risk import ScreenInput, Setup, screen_with
 from core.vocabulary import RiskLabel
 from evals.corpus import Progress
 from evals.figures import Figure, share
 from evals.label_figures import Labelled, macro_f1, one_label, per_label
 from evals.report import Group, Report
 from evals.rows import BadFile, Row, read
+from knowledge.embeddings import Embedder
 
 CLEAN = "clean"
 UNCHANGED = ("none", "clean", "base", "original")
@@ -44,24 +45,43 @@ class Screened(NamedTuple):
         return frozenset(label for label, _ in self.got)
 
 
-def run(data: Path, map_file: Path | None, progress: Progress, label: str | None = None) -> Report:
-    """With a `label` only that one is looked for, and rows without it are clean. Raises `BadFile`."""
+Screen = Callable[[str], tuple[tuple[str, float], ...]]
+"""A text to the labels found in it with their scores."""
+
+
+def run(
+    data: Path,
+    map_file: Path | None,
+    progress: Progress,
+    label: str | None = None,
+    *,
+    part: str | None = None,
+    embedder: Embedder | None = None,
+    folds: int = 0,
+) -> Report:
+    """With a `label` only that one is looked for, and rows without it are clean; `part` takes the rows of that part;
+    without `embedder` the classifiers judge by character runs alone. With `folds` each is screened by a deployment
+    whose own classifier was fitted on the others. Raises `BadFile`, `EmbeddingError`."""
     mapping = _mapping(map_file) if map_file else None
-    rows = read(data)
+    rows = [row for row in read(data) if part in (None, row.maybe_text("part"))]
     unscored: Counter[str] = Counter()
-    found = []
-    for number, row in enumerate(rows, start=1):
+    messages = []
+    for row in rows:
         message, reason = _message(row, mapping)
         if message is None:
             unscored[reason] += 1
         else:
-            found.append(_screen(message if label is None else _narrowed(message, label), label))
-        progress("messages", number, len(rows))
+            messages.append(message if label is None else _narrowed(message, label))
+    screens = _screens(messages, embedder, label, folds, progress)
+    found = []
+    for number, message in enumerate(messages):
+        found.append(_screen(message, screens[number % len(screens)]))
+        progress("messages", number + 1, len(messages))
     labels, macro = _single(found) if mapping is not None else per_label(_labelled(found))
     groups: dict[str, Mapping[str, Group]] = {"per_label": labels}
     pooled: Group = {}
     if any(one.message.perturbation for one in found):
-        groups["per_perturbation"], pooled = _perturbed(found, label)
+        groups["per_perturbation"], pooled = _perturbed(found, screens[0])
     return Report(
         suite="risk",
         figures=_overall(found) | {"macro_f1": macro, **pooled},
@@ -106,15 +126,36 @@ def _narrowed(message: Message, label: str) -> Message:
     return message._replace(right=message.right & {label})
 
 
-def _screen(message: Message, label: str | None) -> Screened:
+def _screens(
+    messages: Sequence[Message], embedder: Embedder | None, label: str | None, folds: int, progress: Progress
+) -> list[Screen]:
+    """How each message is screened, by its number modulo their count."""
+    if not folds or embedder is None:
+        return [_screen_by(Setup(), embedder, label)]
+    from evals.fit_risk import Sentence, refit
+
+    made = []
+    for fold in range(folds):
+        others = [one for number, one in enumerate(messages) if number % folds != fold]
+        # Where several labels are right, a person would have named one.
+        taught = [Sentence(one.text, frozenset(RiskLabel(name) for name in sorted(one.right)[:1])) for one in others]
+        made.append(_screen_by(Setup(own=refit(taught, embedder)), embedder, label))
+        progress("fits", fold + 1, folds)
+    return made
+
+
+def _screen_by(setup: Setup, embedder: Embedder | None, label: str | None) -> Screen:
+    def screen(text: str) -> tuple[tuple[str, float], ...]:
+        hits = screen_with(ScreenInput(text=text), embedder, setup).labels
+        return tuple((hit.label.value, hit.score) for hit in hits if label in (None, hit.label))
+
+    return screen
+
+
+def _screen(message: Message, screen: Screen) -> Screened:
     begun = time.perf_counter()
-    got = _got(message.text, label)
+    got = screen(message.text)
     return Screened(message, got, (time.perf_counter() - begun) * 1000)
-
-
-def _got(text: str, label: str | None) -> tuple[tuple[str, float], ...]:
-    hits = screen(ScreenInput(text=text)).labels
-    return tuple((hit.label.value, hit.score) for hit in hits if label in (None, hit.label))
 
 
 def _overall(found: Sequence[Screened]) -> dict[str, Figure]:
@@ -153,7 +194,7 @@ def _name(labels: frozenset[str]) -> str:
     return "+".join(sorted(labels)) or CLEAN
 
 
-def _perturbed(found: Sequence[Screened], label: str | None) -> tuple[dict[str, Group], Group]:
+def _perturbed(found: Sequence[Screened], screen: Screen) -> tuple[dict[str, Group], Group]:
     """Per perturbation, and over all: how much of what is caught unchanged is still caught, and how many clean rows are
     disturbed. What a row was before is its `base_text` or, without one, the rows whose perturbation is none."""
     groups: dict[str, list[Screened]] = defaultdict(list)
@@ -170,7 +211,7 @@ def _perturbed(found: Sequence[Screened], label: str | None) -> tuple[dict[str, 
             return [bool(one.labels) for one in unchanged if bool(one.message.right) == risky]
         for base in bases:
             if base is not None and base not in known:
-                known[base] = bool(_got(base, label))
+                known[base] = bool(screen(base))
         return [known[base] for base in bases if base is not None]
 
     per_name = {name: _under(some, before) for name, some in groups.items()}

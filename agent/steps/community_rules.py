@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.steps.lexicon import Hit, LexiconSet
 from agent.steps.lexicon_files import Lexicon, Rule
+from agent.steps.views.disguises import DisguiseFinder
 from core.text import Normalized, normalize
 from core.vocabulary import RiskLabel
 
@@ -66,4 +67,7 @@ def _lexicons(words: tuple[AddedWord, ...]) -> LexiconSet:
         plain = normalize(one.word).text.strip()
         if plain:
             by_label[one.label].append(Rule(one.label, plain, ((plain,),), 0, one.weight, "", (), ()))
-    return LexiconSet(Lexicon(label, tuple(rules), (), ()) for label, rules in by_label.items() if rules)
+    finder = DisguiseFinder(normalize(one.word).text.strip() for one in words)
+    return LexiconSet(
+        (Lexicon(label, tuple(rules), (), ()) for label, rules in by_label.items() if rules), finder.finds
+    )

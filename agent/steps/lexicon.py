@@ -2,14 +2,16 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+from agent.steps import risk_classifier
 from agent.steps.lexicon_files import Lexicon, LexiconError, Rule, load_lexicons
 from agent.steps.signs import ScreenInput, Sign
 from agent.steps.spelled import Place, Places, WordFinder
+from agent.steps.views.disguises import Disguise, DisguiseFinder
 from core.text import Normalized
 from core.vocabulary import RiskLabel
 
@@ -22,7 +24,8 @@ _NEGATIONS = ("不", "没", "非", "不是", "没有", "不会")
 
 
 class Hit(NamedTuple):
-    """A rule that holds: `start`/`end` half-open in the original text; `word` names the row."""
+    """A rule that holds: `start`/`end` half-open in the original text; `word` names the row; `view` is how it was read
+    where it is disguised."""
 
     label: RiskLabel
     word: str
@@ -30,12 +33,16 @@ class Hit(NamedTuple):
     start: int
     end: int
     note: str
+    view: str = ""
 
 
 class LexiconSet:
-    """Some lexicons over one automaton. Build once: it takes tens of milliseconds."""
+    """Some lexicons over one automaton. Build once: it takes tens of milliseconds. `disguised` finds disguised words in
+    a normalised text; by default only words as they are written count."""
 
-    def __init__(self, lexicons: Iterable[Lexicon]) -> None:
+    def __init__(
+        self, lexicons: Iterable[Lexicon], disguised: Callable[[str], Iterable[Disguise]] = lambda _: ()
+    ) -> None:
         self._lexicons = tuple(lexicons)
         self._by_word: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
         for number, lexicon in enumerate(self._lexicons):
@@ -43,7 +50,7 @@ class LexiconSet:
                 for word in dict.fromkeys(word for group in rule.groups for word in group):
                     self._by_word[word].append((number, rule))
         contexts = {context for lexicon in self._lexicons for context in _contexts(lexicon)}
-        self._finder = WordFinder(contexts | set(self._by_word))
+        self._finder = WordFinder(contexts | set(self._by_word), disguised)
 
     def hits(self, normalized: Normalized) -> list[Hit]:
         """All rules that hold, by place; within a label a find inside a longer, heavier one is left out."""
@@ -65,7 +72,8 @@ class LexiconSet:
         excused = _Excuses(places, normalized.text, lexicon, rule)
         counting = (stretch for stretch in _stretches(rule, places) if not excused.holds(stretch))
         for stretch in islice(counting, MOST_PLACES):
-            yield Hit(rule.label, rule.key, rule.weight, stretch.first, stretch.last, rule.note)
+            weight = round(rule.weight * stretch.strength, 4)
+            yield Hit(rule.label, rule.key, weight, stretch.first, stretch.last, rule.note, stretch.view)
 
 
 class _Excuses:
@@ -138,6 +146,8 @@ def _joined(parts: list[Place]) -> Place:
         min(part.first for part in parts),
         max(part.last for part in parts),
         min(part.sentence for part in parts),
+        next((part.view for part in parts if part.view), ""),
+        min(part.strength for part in parts),
     )
 
 
@@ -159,7 +169,28 @@ def _outermost(found: list[Hit]) -> list[Hit]:
 @cache
 def shipped() -> LexiconSet:
     """The lexicons that ship with the package, built once per process. Raises `LexiconError`."""
-    return LexiconSet(load_lexicons())
+    return LexiconSet(_files(), disguised)
+
+
+@cache
+def _files() -> tuple[Lexicon, ...]:
+    return load_lexicons()
+
+
+def words() -> frozenset[str]:
+    """Every word that a shipped rule looks for."""
+    return frozenset(word for lexicon in _files() for rule in lexicon.rules for group in rule.groups for word in group)
+
+
+@lru_cache(maxsize=128)
+def disguised(text: str) -> tuple[Disguise, ...]:
+    """What stands in a normalised text for words of the shipped rules or for those that the classifier knows."""
+    return tuple(_finder().finds(text))
+
+
+@cache
+def _finder() -> DisguiseFinder:
+    return DisguiseFinder(words() | set(risk_classifier.shipped().words))
 
 
 def hits(normalized: Normalized) -> list[Hit]:

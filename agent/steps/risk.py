@@ -11,16 +11,22 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.steps import risk_classifier
 from agent.steps.community_rules import LAYER as COMMUNITY
 from agent.steps.community_rules import NO_RULES, CommunityRules, added_hits, allowed_spans
-from agent.steps.lexicon import lexicon_layer
+from agent.steps.contact_forms import contact_layer
+from agent.steps.lexicon import disguised, lexicon_layer
 from agent.steps.patterns import PERSONAL, pattern_layer
+from agent.steps.risk_classifier import Array, Classifier
 from agent.steps.risk_policy import RiskReason, RiskThresholds, propose
+from agent.steps.risk_reading import Reading, read
 from agent.steps.signs import AttachmentInfo, Layer, ScreenInput, Sign
+from agent.steps.views.disguises import Disguise
 from core.masking import mask
 from core.personal_data import PersonalDataKind
-from core.text import normalize
+from core.text import Normalized, normalize
 from core.vocabulary import RiskAction, RiskLabel, RiskLevel
+from knowledge.embeddings import Embedder
 
 __all__ = [
     "LAYERS",
@@ -30,10 +36,13 @@ __all__ = [
     "RiskThresholds",
     "RiskVerdict",
     "ScreenInput",
+    "Setup",
+    "explain",
     "screen",
+    "screen_with",
 ]
 
-LAYERS: tuple[Layer, ...] = (lexicon_layer, pattern_layer)
+LAYERS: tuple[Layer, ...] = (lexicon_layer, pattern_layer, contact_layer)
 """What `screen` looks with by default; further layers are added behind."""
 
 DEFAULTS = RiskThresholds()
@@ -93,50 +102,116 @@ class _Found(NamedTuple):
     part: int
 
 
-def screen(
-    message: ScreenInput,
-    *,
-    rules: CommunityRules = NO_RULES,
-    thresholds: RiskThresholds = DEFAULTS,
-    layers: Sequence[Layer] = LAYERS,
-) -> RiskVerdict:
+class Setup(NamedTuple):
+    """By what a deployment and a community screen: `own` is the deployment's classifier."""
+
+    rules: CommunityRules = NO_RULES
+    thresholds: RiskThresholds = DEFAULTS
+    own: Classifier | None = None
+    layers: tuple[Layer, ...] = LAYERS
+
+    def threshold(self, label: RiskLabel) -> float:
+        """The score from which `label` holds."""
+        own = self.rules.threshold(label)
+        return self.thresholds.of(label) if own is None else own
+
+
+PLAIN = Setup()
+
+
+class Explained(NamedTuple):
+    """Everything behind a verdict: `signs` of the message's own text, `scores` of all labels with any, and the text as
+    the classifiers read it."""
+
+    verdict: "RiskVerdict"
+    signs: tuple[Sign, ...]
+    scores: dict[RiskLabel, float]
+    reading: str
+    disguises: tuple[Disguise, ...]
+
+
+def screen(message: ScreenInput, setup: Setup = PLAIN, vector: Array | None = None) -> RiskVerdict:
     """The verdict on one message of any type and any sender; never raises for any text.
 
-    The score of a label is 1 − ∏(1 − weight) over the different rules that fired. `rules` are the community's own.
+    The score of a label is 1 − ∏(1 − weight) over the different rules that fired. `vector` is the sentence's, of the
+    encoder that the classifiers were fitted with, and makes them judge better.
     """
+    return _verdict(message, _by_label(message, setup, vector), setup)
+
+
+def screen_with(message: ScreenInput, embedder: Embedder | None, setup: Setup = PLAIN) -> RiskVerdict:
+    """As `screen`, with the sentence's vector where it could change something. Raises `EmbeddingError`."""
+    return screen(message, setup, _vector(message, embedder, setup.own))
+
+
+def explain(message: ScreenInput, embedder: Embedder | None, setup: Setup = PLAIN) -> Explained:
+    """As `screen_with`, with what it saw. Raises `EmbeddingError`."""
+    by_label = _by_label(message, setup, _vector(message, embedder, setup.own))
+    normalized = normalize(message.text)
+    return Explained(
+        _verdict(message, by_label, setup),
+        tuple(item.sign for items in by_label.values() for item in items if item.part == 0),
+        {label: _score(items) for label, items in by_label.items()},
+        _reading(normalized).text,
+        tuple(Disguise(one.word, *normalized.span(one.start, one.end), one.view) for one in disguised(normalized.text)),
+    )
+
+
+def _vector(message: ScreenInput, embedder: Embedder | None, own: Classifier | None) -> Array | None:
+    if embedder is None or not message.text.strip():
+        return None
+    reading = _reading(normalize(message.text))
+    return embedder.embed([reading.text])[0] if risk_classifier.wants_vector(reading, embedder, own) else None
+
+
+def _by_label(message: ScreenInput, setup: Setup, vector: Array | None) -> dict[RiskLabel, list[_Found]]:
     parts = (message.text, *(attachment.name for attachment in message.attachments))
-    found = [_Found(sign, n) for n, part in enumerate(parts) for sign in _look(part, message, layers, rules)]
-    found += [_Found(sign, 0) for sign in message.signs]
-    found = [item for item in found if item.sign.label not in rules.off]
+    found = [_Found(sign, n) for n, part in enumerate(parts) for sign in _look(part, message, setup)]
+    found += [_Found(sign, 0) for sign in (*message.signs, *_classified(message.text, setup, vector))]
     by_label: dict[RiskLabel, list[_Found]] = defaultdict(list)
     for item in found:
-        by_label[item.sign.label].append(item)
+        if item.sign.label not in setup.rules.off:
+            by_label[item.sign.label].append(item)
+    return by_label
+
+
+def _verdict(message: ScreenInput, by_label: dict[RiskLabel, list[_Found]], setup: Setup) -> RiskVerdict:
     scores = {label: _score(items) for label, items in by_label.items()}
-    holding = {label for label, score in scores.items() if score >= _threshold(label, rules, thresholds)}
+    holding = {label for label, score in scores.items() if score >= setup.threshold(label)}
     if _is_own_contact(by_label, holding):
         holding.discard(RiskLabel.PRIVACY)
     if not holding:
-        return _without_label(message, max(scores.values(), default=0.0), thresholds)
-    masked = tuple(mask(part).text for part in parts)
+        return _without_label(message, max(scores.values(), default=0.0), setup.thresholds)
+    masked = tuple(mask(part).text for part in (message.text, *(one.name for one in message.attachments)))
     hits = sorted((_hit(label, by_label[label], masked) for label in holding), key=lambda hit: (-hit.score, hit.label))
     (level, action), reason = propose(holding, message.sender_role)
     return RiskVerdict(level=level, labels=tuple(hits), action=action, reason=reason)
 
 
-def _threshold(label: RiskLabel, rules: CommunityRules, thresholds: RiskThresholds) -> float:
-    own = rules.threshold(label)
-    return thresholds.of(label) if own is None else own
+def _reading(normalized: Normalized) -> Reading:
+    return read(normalized, disguised(normalized.text))
 
 
-def _look(text: str, message: ScreenInput, layers: Sequence[Layer], rules: CommunityRules) -> Iterable[Sign]:
+def _look(text: str, message: ScreenInput, setup: Setup) -> list[Sign]:
     if not text:
-        return ()
+        return []
     normalized = normalize(text)
-    signs = [sign for layer in layers for sign in layer(normalized, message)]
-    signs += [
-        Sign(hit.label, hit.weight, hit.start, hit.end, COMMUNITY, hit.word) for hit in added_hits(rules, normalized)
-    ]
-    fine = allowed_spans(rules, normalized)
+    signs = [sign for layer in setup.layers for sign in layer(normalized, message)]
+    added = added_hits(setup.rules, normalized)
+    signs += [Sign(hit.label, hit.weight, hit.start, hit.end, COMMUNITY, hit.word) for hit in added]
+    return _without_allowed(signs, normalized, setup)
+
+
+def _classified(text: str, setup: Setup, vector: Array | None) -> list[Sign]:
+    if not text:
+        return []
+    normalized = normalize(text)
+    signs = risk_classifier.signs(normalized, _reading(normalized), vector, setup.own)
+    return _without_allowed(signs, normalized, setup)
+
+
+def _without_allowed(signs: list[Sign], normalized: Normalized, setup: Setup) -> list[Sign]:
+    fine = allowed_spans(setup.rules, normalized)
     return [sign for sign in signs if not any(start <= sign.start and sign.end <= end for start, end in fine)]
 
 
@@ -144,7 +219,9 @@ def _score(items: Iterable[_Found]) -> float:
     weights: dict[tuple[str, str], float] = defaultdict(float)
     for sign, _ in items:
         weights[sign.layer, sign.key] = max(weights[sign.layer, sign.key], sign.weight)
-    return round(1 - prod(1 - weight for weight in weights.values()), 4)
+    # A deployment's own classifier was fitted with the rules in sight: weak ones don't speak twice.
+    own = weights.pop((risk_classifier.OWN_LAYER, risk_classifier.OWN_LAYER), 0.0)
+    return round(max(own, 1 - prod(1 - weight for weight in weights.values())), 4)
 
 
 def _is_own_contact(by_label: dict[RiskLabel, list[_Found]], holding: set[RiskLabel]) -> bool:

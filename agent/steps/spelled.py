@@ -8,11 +8,12 @@ between all of its characters; so 你好。色香味，情 never becomes 色情.
 import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
+from agent.steps.views.disguises import STRENGTH, Disguise
 from core.text import Normalized
 
 _SENTENCE_ENDS = frozenset("。!?！？\n;；…")
@@ -20,24 +21,30 @@ _PAUSES = frozenset(",，、:：。.!?！？;；\n…\"'“”‘’()（）《�
 
 
 class Place(NamedTuple):
-    """Where a word stands: `start`/`end` in the normalised text, `first`/`last` in the original, which sentence."""
+    """Where a word stands: `start`/`end` in the normalised text, `first`/`last` in the original, which sentence.
+    `view` is how it was read where it is disguised, `strength` how much of its weight is left then."""
 
     start: int
     end: int
     first: int
     last: int
     sentence: int
+    view: str = ""
+    strength: float = 1.0
 
 
 Places = dict[str, list[Place]]
 
 
 class WordFinder:
-    """An automaton over `words`, which must be normalised."""
+    """An automaton over `words`, which must be normalised. `disguised` finds in a normalised text what stands for
+    words in disguise; those that are among `words` are found too."""
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], disguised: Callable[[str], Iterable[Disguise]] = lambda _: ()) -> None:
         self._words = sorted(set(words))
+        self._known = frozenset(self._words)
         self._automaton = AhoCorasick(self._words)
+        self._disguised = disguised
 
     def places(self, normalized: Normalized) -> Places:
         """Every occurrence of every word, overlapping ones too, by word, in the order of the text."""
@@ -47,6 +54,12 @@ class WordFinder:
         for start, end, word in sorted(self._plain(text) | self._spelled(normalized)):
             first, last = normalized.span(start, end)
             found[word].append(Place(start, end, first, last, bisect_right(ends, first)))
+        for one in self._disguised(text):
+            if one.word not in self._known:
+                continue
+            first, last = normalized.span(one.start, one.end)
+            place = Place(one.start, one.end, first, last, bisect_right(ends, first), one.view, STRENGTH[one.view])
+            found[one.word].append(place)
         return found
 
     def _plain(self, text: str) -> set[tuple[int, int, str]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.steps.risk import AttachmentInfo, RiskReason, RiskThresholds, RiskVerdict, ScreenInput, screen
+from agent.steps.risk import AttachmentInfo, RiskReason, RiskThresholds, RiskVerdict, ScreenInput, Setup, screen
 from agent.steps.risk_policy import PENALTIES, STANCES
 from agent.steps.signs import Sign
 from core.text import Normalized
@@ -205,9 +205,9 @@ def test_weak_signs_are_watched_without_a_label() -> None:
 def test_thresholds_are_the_callers() -> None:
     message = ScreenInput(text="楼上脑残吧")
     assert screen(message).labels
-    assert not screen(message, thresholds=RiskThresholds(label=0.95)).labels
+    assert not screen(message, Setup(thresholds=RiskThresholds(label=0.95))).labels
     strict = RiskThresholds(label=0.95, labels={RiskLabel.ABUSE: 0.3})
-    assert screen(message, thresholds=strict).labels
+    assert screen(message, Setup(thresholds=strict)).labels
 
 
 def test_weights_of_different_rules_combine_and_repeats_do_not() -> None:
@@ -219,7 +219,7 @@ def test_weights_of_different_rules_combine_and_repeats_do_not() -> None:
             Sign(RiskLabel.ABUSE, 0.4, 0, 2, "behaviour", "b"),
         ]
 
-    hit = screen(ScreenInput(text="甲乙"), layers=(layer,)).labels[0]
+    hit = screen(ScreenInput(text="甲乙"), Setup(layers=(layer,))).labels[0]
     assert hit.score == pytest.approx(0.7)
     assert hit.layer == "model+behaviour"
     assert hit.spans == ((0, 1), (0, 2), (1, 2))

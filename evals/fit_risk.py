@@ -1,0 +1,340 @@
+"""Fits the risk classifiers on labelled sentences: what is known of a text, the weights of every label, its limits."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import log
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from agent.steps import lexicon, risk_classifier
+from agent.steps.risk_classifier import BASE_SCALE, FORMAT, Classifier, Curves, Limit, base_of
+from agent.steps.risk_reading import Reading, grams, read
+from agent.steps.views.disguises import DisguiseFinder
+from core.text import normalize
+from core.vocabulary import RiskLabel
+from evals.figures import Array
+from evals.report import Report
+from evals.rows import BadFile
+from evals.rows import read as read_rows
+from knowledge.embeddings import Embedder, Vectors
+
+PENALTY: Final = 4.0
+"""How weak the penalty is (scikit-learn's C); chosen in five folds over our own sentences."""
+VECTOR_SCALE: Final = 2.0
+"""How much the vector counts beside the runs; both are of length 1."""
+FEWEST_ROWS: Final = 2
+"""Runs that stand in fewer rows are left out."""
+FEWEST_POSITIVE: Final = 15
+"""Labels with fewer sentences get no curve."""
+FOLDS: Final = 5
+WORD_ROWS: Final = 3
+WORD_ODDS: Final = 1.2
+MOST_WORDS: Final = 5_000
+QUIET_RATE: Final = 0.001
+"""Share of ordinary messages that one label may take for its own at its limit; twelve labels together stay near 1 %."""
+_BATCH: Final = 16
+
+
+class Sentence(NamedTuple):
+    """`judged`: the labels that the row says anything about, true or not; a set about abuse says nothing of ads."""
+
+    text: str
+    labels: frozenset[RiskLabel]
+    judged: frozenset[RiskLabel] = frozenset(RiskLabel)
+
+
+class Lesson(NamedTuple):
+    """Sentences as the classifiers read them; a row each."""
+
+    sentences: Sequence[Sentence]
+    readings: Sequence[Reading]
+    vectors: Vectors | None
+    base: Array | None = None
+
+    def some(self, rows: Array) -> "Lesson":
+        """Those of these numbers."""
+        return Lesson(
+            [self.sentences[n] for n in rows],
+            [self.readings[n] for n in rows],
+            None if self.vectors is None else self.vectors[rows],
+            None if self.base is None else self.base[rows],
+        )
+
+
+def sentences(files: Iterable[Path]) -> list[Sentence]:
+    """Rows `{text, labels, judged?}`. Raises `BadFile`."""
+    return [
+        Sentence(
+            row.text(),
+            frozenset(RiskLabel(label) for label in row.texts("labels", needed=True)),
+            frozenset(RiskLabel(label) for label in row.texts("judged")) or frozenset(RiskLabel),
+        )
+        for file in files
+        for row in read_rows(file)
+    ]
+
+
+def lesson(rows: Sequence[Sentence], words: Iterable[str], embedder: Embedder | None, *, on_shipped: bool) -> Lesson:
+    """`words` are undisguised beside those of the lexicons; `on_shipped` also looks at the shipped logits."""
+    finder = DisguiseFinder({*words, *lexicon.words()})
+    readings = [reading(row.text, finder) for row in rows]
+    vectors = embedded([one.text for one in readings], embedder) if embedder else None
+    return Lesson(rows, readings, vectors, _base(readings, vectors) if on_shipped else None)
+
+
+def reading(text: str, finder: DisguiseFinder) -> Reading:
+    """A text as the classifiers read it."""
+    normalized = normalize(text)
+    return read(normalized, finder.finds(normalized.text))
+
+
+def embedded(texts: Sequence[str], embedder: Embedder) -> Vectors:
+    parts = [embedder.embed(texts[n : n + _BATCH]) for n in range(0, len(texts), _BATCH)]
+    return np.concatenate(parts)
+
+
+def _base(readings: Sequence[Reading], vectors: Vectors | None) -> Array:
+    base = risk_classifier.shipped()
+    seen = vectors if vectors is not None else [None] * len(readings)
+    return np.array([base_of(base.logits(base.known(one.text), v)) for one, v in zip(readings, seen, strict=True)])
+
+
+def worth_undisguising(rows: Sequence[Sentence]) -> tuple[str, ...]:
+    """Words that stand much oftener in labelled rows than in clean ones: those are written in disguise."""
+    import rjieba
+
+    bad, clean = Counter[str](), Counter[str]()
+    for row in rows:
+        found = {word for word in rjieba.cut(normalize(row.text).text, False) if len(word) > 1 and word.isalpha()}
+        (bad if row.labels else clean).update(found)
+    share = len([row for row in rows if row.labels]) / len(rows)
+    odds = {
+        word: log((count + 0.5) / (clean[word] + 0.5) * (1 - share) / share)
+        for word, count in bad.items()
+        if count >= WORD_ROWS and not word.isascii()
+    }
+    chosen = sorted((word for word, value in odds.items() if value >= WORD_ODDS), key=lambda word: (-odds[word], word))
+    return tuple(sorted(chosen[:MOST_WORDS]))
+
+
+def fit(taught: Lesson, words: Sequence[str], encoder: str, quiet: Lesson | None = None) -> Classifier:
+    """The classifier of these rows. Its limits are those that serve the rows best when each fold is judged by the
+    others; `quiet` ordinary messages raise them where they would be disturbed."""
+    labels = tuple(label for label in RiskLabel if _count(taught, label) >= FEWEST_POSITIVE)
+    whole = _fitted(taught, labels, words, encoder)
+    folds = np.arange(len(taught.sentences)) % FOLDS
+    chances = np.zeros((2, len(folds), len(labels)))
+    for fold in range(FOLDS):
+        others = _fitted(taught.some(np.flatnonzero(folds != fold)), labels, words, encoder)
+        left = np.flatnonzero(folds == fold)
+        chances[:, left] = _chances(others, taught.some(left))
+    least = np.zeros((2, len(labels))) if quiet is None else np.quantile(_chances(whole, quiet), 1 - QUIET_RATE, axis=1)
+    limits = [
+        Limit(*(max(_best(chances[way, :, n], _right(taught, label)), float(least[way, n])) for way in (0, 1)))
+        for n, label in enumerate(labels)
+    ]
+    return replace(whole, limits=tuple(Limit(*(min(max(one, 0.05), 0.98) for one in limit)) for limit in limits))
+
+
+def refit(rows: Sequence[Sentence], embedder: Embedder) -> Classifier:
+    """A deployment's own classifier, from what its people decided: it looks at the shipped one's logits too. A label of
+    which there are too few keeps the shipped curve, with the limit that these rows ask for."""
+    shipped = risk_classifier.shipped()
+    taught = lesson(rows, shipped.words, embedder, on_shipped=True)
+    own = fit(taught, shipped.words, embedder.name)
+    kept = [label for label in shipped.labels if label not in own.labels]
+    columns = [shipped.labels.index(label) for label in kept]
+    chances = _chances(shipped, taught)[:, :, columns]
+    limits = [
+        Limit(*(_calm(chances[way, :, n], _right(taught, label), shipped.limits[columns[n]][way]) for way in (0, 1)))
+        for n, label in enumerate(kept)
+    ]
+    alone, joint = (_passing(curves, columns, len(shipped.labels)) for curves in (own.alone, own.joint))
+    return replace(own, labels=(*own.labels, *kept), alone=alone, joint=joint, limits=(*own.limits, *limits))
+
+
+def _calm(chances: Array, right: Array, limit: float) -> float:
+    """The shipped limit, raised until at least half of what these rows had flagged is right."""
+    levels = [limit, *sorted(float(one) for one in chances if one > limit)]
+    fits = (one for one in levels if right[chances >= one].sum() * 2 >= (chances >= one).sum())
+    return min(next(fits, 0.98) + 1e-6, 0.98)
+
+
+def _passing(curves: Curves, columns: Sequence[int], width: int) -> Curves:
+    """The curves, and behind them some that pass a shipped logit on as it is."""
+    base = np.zeros((width, len(columns)), dtype=np.float32)
+    base[columns, np.arange(len(columns))] = BASE_SCALE
+    beside = [np.zeros((len(part), len(columns)), dtype=np.float32) for part in (curves.runs, curves.vector)]
+    old = curves.base if len(curves.base) else np.zeros((width, len(curves.offset)), dtype=np.float32)
+    return Curves(
+        np.hstack([curves.runs, beside[0]]),
+        np.hstack([curves.vector, beside[1]]),
+        np.hstack([old, base]),
+        np.concatenate([curves.offset, np.zeros(len(columns), dtype=np.float32)]),
+    )
+
+
+def _count(taught: Lesson, label: RiskLabel) -> int:
+    return sum(label in row.labels for row in taught.sentences)
+
+
+def _right(taught: Lesson, label: RiskLabel) -> Array:
+    return np.array([label in row.labels for row in taught.sentences])
+
+
+def _chances(classifier: Classifier, asked: Lesson) -> Array:
+    """By runs alone and jointly; a row a sentence, a column a label."""
+    known = [classifier.known(one.text) for one in asked.readings]
+    rows = range(len(known))
+    base = [None if asked.base is None else asked.base[n] for n in rows]
+    alone = [classifier.logits(known[n], None, base[n]) for n in rows]
+    joint = [classifier.logits(known[n], None if asked.vectors is None else asked.vectors[n], base[n]) for n in rows]
+    return np.asarray(1 / (1 + np.exp(-np.clip(np.array([alone, joint]), -30, 30))))
+
+
+def _best(chances: Array, right: Array) -> float:
+    """The limit with the highest F1."""
+    levels = np.unique(np.quantile(chances[right], np.linspace(0, 1, 101)))
+    score = [2 * (right & (chances >= one)).sum() / (right.sum() + (chances >= one).sum()) for one in levels]
+    return float(levels[int(np.argmax(score))])
+
+
+def _fitted(taught: Lesson, labels: Sequence[RiskLabel], words: Sequence[str], encoder: str) -> Classifier:
+    rows, rarity = _runs(taught.readings)
+    plain = Classifier(tuple(labels), rows, rarity, _NOTHING, _NOTHING, tuple(words), (), encoder)
+    matrix = _matrix([plain.known(one.text) for one in taught.readings], len(rows))
+    alone = _curves(taught, labels, matrix, None)
+    joint = alone if taught.vectors is None else _curves(taught, labels, matrix, taught.vectors)
+    return Classifier(tuple(labels), rows, rarity, alone, joint, tuple(words), (), encoder)
+
+
+_NOTHING: Final = Curves(*(np.zeros(0, dtype=np.float32) for _ in range(4)))
+
+
+def _runs(readings: Sequence[Reading]) -> tuple[dict[str, int], Array]:
+    count = Counter[str]()
+    for one in readings:
+        count.update({run for run, _, _ in grams(one.text)})
+    known = sorted(run for run, rows in count.items() if rows >= FEWEST_ROWS and "\n" not in run)
+    rarity = np.array([log((1 + len(readings)) / (1 + count[run])) + 1 for run in known], dtype=np.float32)
+    return {run: n for n, run in enumerate(known)}, rarity
+
+
+def _matrix(known: Sequence[risk_classifier.Known], width: int) -> Any:
+    from scipy.sparse import csr_matrix
+
+    starts = np.cumsum([0, *(len(one.rows) for one in known)])
+    columns = np.concatenate([np.array(one.rows, dtype=np.int64) for one in known])
+    return csr_matrix((np.concatenate([one.values for one in known]), columns, starts), shape=(len(known), width))
+
+
+def _curves(taught: Lesson, labels: Sequence[RiskLabel], matrix: Any, vectors: Vectors | None) -> Curves:
+    from scipy.sparse import csr_matrix, hstack
+    from sklearn.linear_model import LogisticRegression
+
+    parts = [np.zeros((matrix.shape[0], 0)) if part is None else part for part in (vectors, taught.base)]
+    whole = hstack([matrix, csr_matrix(parts[0] * VECTOR_SCALE), csr_matrix(parts[1])]).tocsr()
+    weights, offsets = [], []
+    for label in labels:
+        rows = np.array([label in row.judged for row in taught.sentences])
+        model = LogisticRegression(C=PENALTY, solver="liblinear", random_state=0)
+        model.fit(whole[rows], _right(taught, label)[rows])
+        weights.append(model.coef_[0])
+        offsets.append(model.intercept_[0])
+    every = np.array(weights, dtype=np.float32).T
+    runs, vector, base = np.split(every, np.cumsum([matrix.shape[1], parts[0].shape[1]]))
+    return Curves(runs, vector * VECTOR_SCALE, base, np.array(offsets, dtype=np.float32))
+
+
+def save(classifier: Classifier, out: Path) -> None:
+    """Plain arrays, as `agent.steps.risk_classifier.load` reads them."""
+    arrays: dict[str, Any] = {
+        "format": np.int64(FORMAT),
+        "labels": np.array(classifier.labels),
+        "runs": np.array("\n".join(classifier.rows)),
+        "rarity": classifier.rarity.astype(np.float16),
+        "words": np.array("\n".join(classifier.words)),
+        "encoder": np.array(classifier.encoder),
+        "limits": np.array(classifier.limits),
+    }
+    for name, curves in (("alone", classifier.alone), ("joint", classifier.joint)):
+        for part in Curves.__dataclass_fields__:
+            arrays[f"{name}_{part}"] = getattr(curves, part).astype(np.float16)
+    np.savez_compressed(out, **arrays)
+
+
+def run(
+    data: Sequence[Path], cold: Path | None, quiet: Path | None, out: Path, embedder: Embedder, *, on_shipped: bool
+) -> Report:
+    """Fit on `data` (rows `{text, labels}`) and, as sentences about abuse, on `cold` (rows `{text, label}`); `quiet`
+    holds ordinary messages. `on_shipped` makes a deployment's own classifier of `data` alone. Writes `out` and, beside
+    it, the card `.md`. Raises `BadFile`, `EmbeddingError`."""
+    rows = sentences(data)
+    about = _about_abuse(cold) if cold else []
+    if not any(row.labels for row in rows):
+        raise BadFile(data[0], None, "labels", "has no row with a label")
+    if on_shipped:
+        made = refit(rows, embedder)
+    else:
+        every = [*rows, *about]
+        words = worth_undisguising(every)
+        heard = [Sentence(row.text(), frozenset()) for row in read_rows(quiet)] if quiet else []
+        calm = lesson(heard, words, embedder, on_shipped=False) if heard else None
+        made = fit(lesson(every, words, embedder, on_shipped=False), words, embedder.name, calm)
+    save(made, out)
+    counts = {label.value: sum(label in row.labels for row in [*rows, *about]) for label in made.labels}
+    out.with_suffix(".md").write_text(
+        _card(made, counts, len(rows), len(about), quiet is not None, on_shipped), "utf-8"
+    )
+    return Report("fit risk", {}, facts={"rows": len(rows) + len(about), "runs": len(made.rows), "out": str(out)})
+
+
+def _about_abuse(file: Path) -> list[Sentence]:
+    """Comments labelled offensive or safe; what else they may be was not asked."""
+    return [
+        Sentence(row.text(), frozenset({RiskLabel.ABUSE} if row.text("label") == "offensive" else ()))
+        for row in read_rows(file)
+    ]
+
+
+def _card(made: Classifier, counts: dict[str, int], own: int, about: int, calmed: bool, on_shipped: bool) -> str:
+    limits = "\n".join(
+        f"| `{label}` | {counts[label]} | {limit.alone:.3f} | {limit.joint:.3f} |"
+        for label, limit in zip(made.labels, made.limits, strict=True)
+    )
+    source = (
+        "What people decided on in this deployment, with the shipped classifier's logits as further signs."
+        if on_shipped
+        else f"{own} sentences written for this project (`evals/fit/risk/`) and {about} comments of the public set "
+        "COLD (Apache-2.0, offensive or safe), which may train; nothing of them is kept but weights."
+    )
+    calm = (
+        f"They were raised until at most {QUIET_RATE:.1%} of a development set of ordinary text messages pass each: "
+        f"{2 * len(made.limits)} fitted numbers, all that comes from it."
+        if calmed
+        else "No other messages had a say in them."
+    )
+    return f"""# The risk classifier
+
+Written by `qunzhu-evals fit risk`; not by hand.
+
+- Rows: {source}
+- Signs: {len(made.rows)} runs of one to three characters, weighed by rarity, each text of length 1; and the sentence's
+  vector (`{made.encoder}`) times {VECTOR_SCALE}. Words in disguise are written out first ({len(made.words)} of these
+  beside the lexicons').
+- Method: logistic curves, one a label, penalty C = {PENALTY}; `alone` without the vector, `joint` with it.
+- Limits: the chance with the highest F1 when each of {FOLDS} folds is judged by the others. {calm}
+
+| label | sentences | limit alone | limit joint |
+|---|---|---|---|
+{limits}
+
+## Limits of use
+
+It knows Chinese as it is typed in groups, forums and text messages. It says what a text resembles, not what is true:
+its verdict is a proposal, a person decides. Attitude without telling words (sarcasm, contempt in polite words) is where
+it misses most. Another encoder wants a new fit; without the one named above it judges by character runs alone.
+"""
