@@ -22,6 +22,7 @@ from evals.report import Group, Report
 from evals.rows import BadFile, Row, read
 
 Channel = Literal["message", "display_name", "kb_entry", "question"]
+CASES: Final = Path(__file__).parent / "cases"
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _LONGEST_NAME: Final = 120
 

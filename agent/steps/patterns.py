@@ -1,11 +1,12 @@
 """The pattern layer: what has a form instead of a wording. Contact drops, links, QR hints, advance payments, the
-markup of chat templates, and personal data in the open."""
+markup of chat templates, attempts to steer the assistant, and personal data in the open."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from agent.steps import injection_forms
 from agent.steps.signs import ScreenInput, Sign
 from core.personal_data import PersonalDataKind, find_in_normalized
 from core.text import Normalized
@@ -167,7 +168,7 @@ PERSONAL_WEIGHT = 0.8
 
 def pattern_layer(normalized: Normalized, message: ScreenInput) -> list[Sign]:  # noqa: ARG001 a layer's signature
     """Forms as a layer of `agent/steps/risk.py`."""
-    return [*_forms(normalized), *_markup(normalized), *_personal(normalized)]
+    return [*_forms(normalized), *_markup(normalized), *injection_forms.signs(normalized), *_personal(normalized)]
 
 
 def _forms(normalized: Normalized) -> Iterator[Sign]:
