@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from core.vocabulary import Conversation, MessageType, SenderRole
+from core.vocabulary import Conversation, MessageType, RiskStatus, SenderRole
 from store.communities import CommunityRow
 from store.members import MemberIdentityRow, MembershipRow
 from store.messages import MessageRow
+from store.risks import RiskItemRow
 from store.session import ReadSession
 from store.users import UserIdentityRow
 
@@ -19,12 +20,13 @@ _MOST = 200
 
 class Sender(NamedTuple):
     """`here_since` is the begin of the sender's stay in the community, `by_message` says that this is only when their
-    first message came."""
+    first message came. `offended`: something of theirs was confirmed once, however long ago."""
 
     member_id: str
     staff: bool
     here_since: datetime | None
     by_message: bool
+    offended: bool
 
 
 def _sender_query() -> sa.Select[Any]:
@@ -36,8 +38,17 @@ def _sender_query() -> sa.Select[Any]:
         MembershipRow.community_id == sa.bindparam("community_id"),
         MembershipRow.left_at.is_(None),
     )
+    offence = sa.select(RiskItemRow.id).where(
+        RiskItemRow.member_id == MemberIdentityRow.member_id, RiskItemRow.status == RiskStatus.CONFIRMED.value
+    )
     return (
-        sa.select(MemberIdentityRow.member_id, staff.exists(), MembershipRow.joined_at, MembershipRow.source)
+        sa.select(
+            MemberIdentityRow.member_id,
+            staff.exists(),
+            MembershipRow.joined_at,
+            MembershipRow.source,
+            offence.correlate(MemberIdentityRow).exists(),
+        )
         .join_from(MemberIdentityRow, MembershipRow, stay, isouter=True)
         .where(
             MemberIdentityRow.channel == sa.bindparam("channel"),
@@ -53,7 +64,7 @@ def sender(db: ReadSession, channel: str, external_hash: str, community_id: str)
     """None for who was never seen."""
     values = {"channel": channel, "hashed": external_hash, "community_id": community_id}
     row = db.connection().execute(_SENDER, values).first()
-    return None if row is None else Sender(row[0], bool(row[1]), row[2], row[3] == "message")
+    return None if row is None else Sender(row[0], bool(row[1]), row[2], row[3] == "message", bool(row[4]))
 
 
 class Own(NamedTuple):

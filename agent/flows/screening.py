@@ -4,13 +4,12 @@ what the sender and others did before."""
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from agent.flows import people
+from agent.flows import people, risk_rules
 from agent.flows.incoming import IncomingMessage
 from agent.services import Screening, Services
 from agent.steps import behaviour
 from agent.steps.behaviour import Facts, Limits
-from agent.steps.community_rules import AddedWord, CommunityRules
-from agent.steps.risk import AttachmentInfo, RiskVerdict, ScreenInput, Setup, screen
+from agent.steps.risk import AttachmentInfo, RiskVerdict, ScreenInput
 from core import tunables
 from core.text import Normalized, normalize
 from core.vocabulary import RiskLabel, SenderRole
@@ -37,7 +36,8 @@ def screen_message(services: Services, incoming: IncomingMessage) -> Screened:
     fingerprint = services.keyring.lookup_hash("text", letters) if letters else None
     with services.database.read() as db:
         view = screening(db, services, incoming.community_id)
-        role, facts = _seen(db, services, incoming, view, fingerprint)
+        spread = behaviour.may_be_spread(normalized, letters)
+        role, facts = _seen(db, services, incoming, view, fingerprint, spread=spread)
     given = ScreenInput(
         text=incoming.text,
         type=incoming.type,
@@ -45,7 +45,8 @@ def screen_message(services: Services, incoming: IncomingMessage) -> Screened:
         attachments=tuple(AttachmentInfo(kind=a.kind, name=a.name, mime=a.mime) for a in incoming.attachments),
         signs=tuple(behaviour.signs(normalized, facts, view.limits)),
     )
-    return Screened(_tidy(screen(given, Setup(rules=view.rules)), len(incoming.text)), fingerprint)
+    verdict = risk_rules.judge(services, given, view.rules)
+    return Screened(_tidy(verdict, len(incoming.text)), fingerprint)
 
 
 def _tidy(verdict: RiskVerdict, length: int) -> RiskVerdict:
@@ -81,25 +82,17 @@ def _screening(db: ReadSession, community_id: str) -> Screening:
         new_days=settings.value(db, tunables.ACTIVITY_NEW_DAYS),
     )
     days = settings.value(db, tunables.LADDER_DAYS)
-    return Screening(_rules(db, lineage), limits, days, seen.founded(db, community_id))
-
-
-def _rules(db: ReadSession, lineage: list[str]) -> CommunityRules:
-    """The community's own rules. Danger to life is always looked for, and never later than by default."""
-    words = settings.value(db, tunables.RISK_WORDS, lineage)
-    thresholds = settings.value(db, tunables.RISK_THRESHOLDS, lineage)
-    allowed = settings.value(db, tunables.RISK_ALLOWED, lineage)
-    off = settings.value(db, tunables.RISK_OFF, lineage)
-    return CommunityRules(
-        words=tuple(AddedWord(word=word, label=RiskLabel(label)) for label in words for word in words[label]),
-        allowed=tuple(allowed),
-        off=frozenset(RiskLabel(label) for label in off) - {RiskLabel.SELF_HARM},
-        thresholds=tuple((RiskLabel(k), v) for k, v in thresholds.items() if k != RiskLabel.SELF_HARM),
-    )
+    return Screening(risk_rules.rules_of(db, community_id), limits, days, seen.founded(db, community_id))
 
 
 def _seen(
-    db: ReadSession, services: Services, incoming: IncomingMessage, view: Screening, fingerprint: str | None
+    db: ReadSession,
+    services: Services,
+    incoming: IncomingMessage,
+    view: Screening,
+    fingerprint: str | None,
+    *,
+    spread: bool,
 ) -> tuple[SenderRole, Facts]:
     """In what role the sender speaks, and what was seen of them; of staff and bots nothing is."""
     if incoming.sender.role == SenderRole.BOT:
@@ -109,17 +102,21 @@ def _seen(
     if incoming.sender.role == SenderRole.STAFF or (sender is not None and sender.staff):
         return SenderRole.STAFF, _UNKNOWN_YET
     this = Moment(incoming.community_id, incoming.message_id, fingerprint, incoming.sent_at)
-    return SenderRole.MEMBER, _facts(db, incoming, view, sender, this)
+    return SenderRole.MEMBER, _facts(db, incoming, view, sender, this, spread=spread)
 
 
-def _facts(db: ReadSession, incoming: IncomingMessage, view: Screening, sender: Sender | None, this: Moment) -> Facts:
+def _facts(
+    db: ReadSession, incoming: IncomingMessage, view: Screening, sender: Sender | None, this: Moment, *, spread: bool
+) -> Facts:
+    """Asks only what could make a difference: this runs for every message."""
     limits, member_id = view.limits, sender.member_id if sender is not None else None
     same, volume, offences = 0, 0, {}
-    if member_id is not None:
+    if sender is not None:
         within = timedelta(minutes=limits.same_minutes), timedelta(seconds=limits.volume_seconds)
-        same, volume = seen.own(db, member_id, this, *within)
-        offences = _offences(db, member_id, this.at, view.ladder_days)
-    others = seen.others(db, member_id, this, timedelta(minutes=limits.crowd_minutes)) if this.fingerprint else None
+        same, volume = seen.own(db, sender.member_id, this, *within)
+        if sender.offended:
+            offences = _offences(db, sender.member_id, this.at, view.ladder_days)
+    others = seen.others(db, member_id, this, timedelta(minutes=limits.crowd_minutes)) if spread else None
     return Facts(
         same_by_sender=same,
         same_by_others=others.members if others else 0,

@@ -91,6 +91,11 @@ def drops(normalized: Normalized) -> tuple[int, int] | None:
     return normalized.span(*found.span()) if found else None
 
 
+def may_be_spread(normalized: Normalized, letters: str | None) -> bool:
+    """Whether it would mean anything that several members say this: a link or contact, or more than a formula."""
+    return letters is not None and (len(letters) > _FORMULA or drops(normalized) is not None)
+
+
 def signs(normalized: Normalized, facts: Facts, limits: Limits) -> list[Sign]:
     """What the facts say about a member's message."""
     if facts == NOTHING:
@@ -127,7 +132,7 @@ def _crowd(
     only a faint sign, and none for a short formula."""
     if facts.same_by_others + 1 < limits.crowd_members or facts.staff_said_it:
         return ()
-    if dropped is None and len(content(normalized) or "") <= _FORMULA:
+    if not may_be_spread(normalized, content(normalized)):
         return ()
     if classify(normalized.original).kind is MessageKind.NOTICE:
         return ()

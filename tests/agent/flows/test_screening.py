@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from agent.flows import communities as communities_flow
@@ -10,6 +11,8 @@ from agent.flows import events, screening
 from agent.flows import settings as settings_flow
 from agent.flows.incoming import IncomingEvent
 from agent.flows.risks import Choice, Ruling, decide
+from agent.steps import behaviour
+from agent.steps.signs import Sign
 from core.errors import BadInput
 from core.vocabulary import CommunityType, RiskLabel
 from store import risks
@@ -18,6 +21,7 @@ from store.risks import RiskItemRow
 from tests.house import House
 
 SALE = "欢迎来我直播间看看，今晚八点开播"
+AD = "诚招宝妈兼职，日入300元，加V信 abc12345 了解"
 LINK_AD = "内部福利群进来领 https://deal.example/abc 手慢无"
 
 
@@ -32,6 +36,21 @@ def layers(house: House, message_id: str, label: RiskLabel) -> str:
 def items(house: House) -> list[RiskItemRow]:
     with house.services.database.read() as db:
         return list(db.execute(sa.select(RiskItemRow).order_by(RiskItemRow.id)).scalars())
+
+
+@pytest.fixture
+def noticed(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, str]]]:
+    """What behaviour said of each message, (label, key) each, whatever the verdict makes of it."""
+    said: list[list[tuple[str, str]]] = []
+    real = behaviour.signs
+
+    def signs(*given: Any) -> list[Sign]:
+        found = real(*given)
+        said.append([(sign.label.value, sign.key) for sign in found])
+        return found
+
+    monkeypatch.setattr(behaviour, "signs", signs)
+    return said
 
 
 def by(number: int, **values: Any) -> dict[str, Any]:
@@ -104,17 +123,16 @@ def test_the_same_link_from_four_accounts_is_an_advertisement_unless_staff_said_
     assert [labels(house, house.say(shared, f"s-{n}", **by(n))) for n in range(6)] == [set()] * 6
 
 
-def test_a_newcomer_is_known_by_their_joining(house: House) -> None:
+def test_a_newcomer_is_known_by_their_joining(house: House, noticed: list[list[tuple[str, str]]]) -> None:
     plain = "这家的面包不错 https://bread.example/shop 推荐"
     joined = {"channel": "wecom", "community_id": "mama", "event_id": "e-1", "type": "join", "at": house.clock.now()}
     event = IncomingEvent.model_validate(joined | {"member": {"id": "wx-new", "name": "新人"}})
     events.receive(house.services, house.bot, [event])
     house.clock.advance(seconds=60)
-    before = house.message_row(house.say(plain, "old", **by(1))).risk
-    new = house.message_row(house.say(plain, "new", sender={"id": "wx-new", "name": "新人"})).risk
+    house.say(plain, "old", **by(1))
+    house.say(plain, "new", sender={"id": "wx-new", "name": "新人"})
     # In a group that has just been connected, whom nobody saw join is not new.
-    assert before["labels"] == []
-    assert [hit["layer"] for hit in new["labels"]] == ["pattern+behaviour"] or new["level"] == "low"
+    assert noticed == [[], [("ad_spam", "newcomer")]]
 
 
 def test_who_was_never_seen_in_a_group_that_was_listened_to_for_long_is_new(house: House) -> None:
@@ -125,27 +143,26 @@ def test_who_was_never_seen_in_a_group_that_was_listened_to_for_long_is_new(hous
     assert screening._days_here(None, view, house.clock.now() - timedelta(days=10)) is None
 
 
-def test_a_link_that_an_edit_put_in_is_seen(house: House) -> None:
-    text = "分享链接 https://film.example/x 点开看看"
+def test_a_link_that_an_edit_put_in_is_seen(house: House, noticed: list[list[tuple[str, str]]]) -> None:
     house.say("今晚一起看吧", "m-1", **by(1))
-    edited = house.say(text, "m-1", revision=1, **by(1))
-    fresh = house.say(text, "m-2", **by(2))
-    assert "behaviour" in layers(house, edited, RiskLabel.AD_SPAM)
-    assert all("behaviour" not in hit["layer"] for hit in house.message_row(fresh).risk["labels"])
+    house.say("今晚一起看 https://film.example/x 吧", "m-1", revision=1, **by(1))
+    house.say("今晚一起看 https://film.example/x 吧！", "m-1", revision=2, **by(1))
+    house.say("", "m-1", revision=3, recalled=True, **by(1))
+    assert noticed == [[], [("ad_spam", "edited in")], [], []]
 
 
-def test_former_offences_make_doubt_smaller(house: House) -> None:
-    faint = "想了解的可以扫码看看"
-    first = house.message_row(house.say(faint, "m-1", **by(1))).risk
-    for n in range(3):
-        received = house.say("诚招宝妈兼职，日入300元，加V信 abc12345 了解", f"ad-{n}", **by(2))
-        with house.services.database.read() as db:
-            item = risks.of_message(db, received)
-        assert item is not None
-        decide(house.services, house.owner, item.id, Ruling(Choice.CONFIRM, item.version), undoable=False)
-    later = house.message_row(house.say(faint, "m-2", **by(2))).risk
-    order = ["none", "low", "medium", "high"]
-    assert order.index(later["level"]) >= order.index(first["level"])
+def test_former_offences_speak_on_the_same_label(house: House, noticed: list[list[tuple[str, str]]]) -> None:
+    received = house.say(AD, "ad", **by(2))
+    with house.services.database.read() as db:
+        item = risks.of_message(db, received)
+    assert item is not None
+    labels = (RiskLabel.AD_SPAM,)
+    decide(house.services, house.owner, item.id, Ruling(Choice.CONFIRM, 1, labels=labels), undoable=False)
+    house.say("今天天气不错呀", "m-1", **by(2))
+    house.say("今天天气不错呀", "m-2", **by(3))
+    house.clock.advance(seconds=31 * 86_400)
+    house.say("今天天气也不错呀", "m-3", **by(2))
+    assert noticed[1:] == [[("ad_spam", "former offences")], [], []]
 
 
 def test_imported_messages_are_judged_by_their_own_times(house: House) -> None:
@@ -185,7 +202,9 @@ def test_the_fingerprint_is_a_keyed_hash_and_nothing_for_little(house: House) ->
 def test_a_community_has_rules_of_its_own(house: House) -> None:
     word = "蓝瓶子"
     assert labels(house, house.say(f"可以{word}的找我", "m-1")) == set()
-    settings_flow.change(house.services, house.owner, "risk.words", {"gray_market": [word]}, community_id="mama")
+    settings_flow.change(
+        house.services, house.owner, "risk.words", [{"word": word, "label": "gray_market"}], community_id="mama"
+    )
     house.clock.advance(seconds=10)
     assert RiskLabel.GRAY_MARKET in labels(house, house.say(f"可以{word}的找我呀", "m-2"))
     settings_flow.change(house.services, house.owner, "risk.off", ["gray_market", "self_harm"], community_id="mama")
@@ -199,7 +218,11 @@ def test_limits_are_settings_and_checked(house: House) -> None:
     settings_flow.change(house.services, house.owner, "risk.same_times", 2, community_id="mama")
     said = all_of(house, [SALE, SALE])
     assert RiskLabel.FLOODING in labels(house, said[1])
-    for key, value in (("risk.words", {"nonsense": ["x"]}), ("risk.thresholds", {"scam": 0}), ("risk.off", ["x"])):
+    for key, value in (
+        ("risk.words", [{"word": "x", "label": "nonsense"}]),
+        ("risk.thresholds", {"scam": 0}),
+        ("risk.off", ["x"]),
+    ):
         try:
             settings_flow.change(house.services, house.owner, key, value)
         except BadInput as error:
