@@ -64,6 +64,7 @@ _UNITS: Final = {
     **{word: (word,) for word in "包袋盒瓶罐片支双套台只箱本门节课期轮场颗粒桶束对卷盘杯碗间户家趟集页首"},
 }
 _UNIT_OF: Final = {word: unit for unit, words in _UNITS.items() for word in words}
+UNITS: Final = frozenset(_UNITS)
 _UNIT: Final = "|".join(sorted(map(re.escape, _UNIT_OF), key=len, reverse=True))
 _DIGITS: Final = {char: number for number, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _FORMAL: Final = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟幺", "一二三四五六七八九十百千一")
@@ -92,17 +93,23 @@ _RULES: Final = re.compile(
             r"(?P<mail>[a-z0-9_.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+)",
             r"(?P<masked>[a-z0-9@._-]*\*{2,}[a-z0-9*@._-]*)",
             r"(?P<phone>(?<![\d.])(?:\+?86[- ]?)?(?:1[3-9]\d[- ]?\d{4}[- ]?\d{4}|[48]00[- ]?\d{3,4}[- ]?\d{3,4}"
-            r"|\(?0\d{2,3}[-) ]{0,2}\d{7,8})(?!\d))",
+            r"|\(?0\d{2,3}[-) ]{0,2}\d{4}[- ]?\d{3,4}|09\d\d[- ]?\d{3}[- ]?\d{3}|0\d[- ]\d{4}[- ]\d{4})(?!\d))",
+            r"(?P<dialled>[零〇一二三四五六七八九]{7,12})",
             r"(?P<code>[a-z_][a-z0-9_-]*\d[a-z0-9_-]*|[a-z][a-z0-9]*_[a-z0-9_]+|[a-z]{4,})",
             r"(?P<date>\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)"
-            rf"|(?:{_YEAR}年)?{_HOUR}月{_HOUR}[日号]?|{_YEAR}年(?:{_HOUR}月)?)",
+            rf"|(?:{_YEAR}年)?{_HOUR}月{_HOUR}[日号]?|{_YEAR}年(?:{_HOUR}月)?"
+            r"|(?<![\d/.])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])(?![\d/.%]))",
             rf"(?P<time>(?:{_HALVES})?\d{{1,2}}:\d{{2}}(?::\d{{2}})?|(?:{_HALVES})?{_HOUR}(?:点钟|点半|点\d{{1,2}}分?|点))",
+            rf"(?P<off>(?:省|减|降|优惠|便宜)(?:了|掉|下|近|约)?(?:{_PLAIN}) ?%"
+            rf"|(?:{_PLAIN}) ?% ?(?:的?(?:优惠|折扣)|off(?![a-z])))",
             rf"(?P<share>(?:{_PLAIN}) ?%|百分之(?:{_NUMBER})|百分百"
             rf"|(?:{_PLAIN}|[一二三四五六七八九])成(?![为了本员交长功])|一半|半数)",
             r"(?P<discount>(?:\d+(?:\.\d+)?|[一二三四五六七八九]+)折|半价)",
             r"(?P<day>(?:周|星期|礼拜)[一二三四五六日天末]|今天|今日|今晚|明天|明日|明早|后天|昨天|当天|当日|次日|隔日|隔天|"
             r"本周|这周|下周|上周|本月|这个月|下个?月|上个?月|月底|月初|年底|今年|明年|去年|"
             r"马上|立刻|立即)",
+            # 一块二, 9块9: the piece after it is tenths, unless it counts something.
+            rf"(?P<coins>(?:{_PLAIN}|{_WRITTEN})块(?:\d|[一二三四五六七八九])(?:毛|角)?(?:(?=包邮)|(?!\d|[十百千万.]|折|{_UNIT})))",
             rf"(?P<amount>(?:(?P<sign>[¥$]) ?)?(?P<number>{_NUMBER})"
             rf"(?:(?P<to>[-–—~至到])(?P<upper>{_NUMBER}))?(?: ?(?P<unit>{_UNIT}))?"
             rf"(?P<other>(?(unit)(?!)|(?!{_AFTER})[\u4e00-\u9fff]))?)",
@@ -113,10 +120,23 @@ _RELATIVE: Final = {"今日": "今天", "明日": "明天", "当日": "当天", 
 _RELATIVE_MONTHS: Final = {"这个月": "本月", "下个月": "下月", "上个月": "上月", "立刻": "马上", "立即": "马上"}
 
 
+class Located(NamedTuple):
+    """A fact and where it stands in the normalised text."""
+
+    fact: Fact
+    start: int
+    end: int
+
+
 def facts(text: str) -> list[Fact]:
     """All facts in their order, a range of two amounts as two."""
-    plain = normalize(text).text.translate(_FORMAL)
-    return [fact for match in _RULES.finditer(plain) for fact in _read(match)]
+    return [one.fact for one in located(normalize(text).text)]
+
+
+def located(plain: str) -> list[Located]:
+    """All facts of a normalised text, with their places."""
+    matches = _RULES.finditer(plain.translate(_FORMAL))
+    return [Located(fact, *match.span()) for match in matches for fact in _read(match)]
 
 
 def _read(match: re.Match[str]) -> Iterator[Fact]:
@@ -128,6 +148,12 @@ def _read(match: re.Match[str]) -> Iterator[Fact]:
     elif kind == "phone":
         digits = re.sub(r"\D", "", text)
         yield Fact("phone", digits.removeprefix("86") if len(digits) == 13 else digits, "", text)
+    elif kind == "dialled":
+        yield Fact("phone", "".join(str(_DIGITS[char]) for char in text), "", text)
+    elif kind == "coins":
+        yield Fact("amount", _coins(text), "元", text)
+    elif kind == "off":
+        yield Fact("discount", _spelled(10 - Decimal(re.sub(r"[^\d.]", "", text)) / 10), "", text)
     elif kind == "date":
         yield Fact("date", _date(text), "", text)
     elif kind == "time":
@@ -145,8 +171,8 @@ def _read(match: re.Match[str]) -> Iterator[Fact]:
 def _date(text: str) -> str:
     """`year-month-day`, a part that is not named left empty."""
     if "月" not in text and "年" not in text:
-        year, month, day = re.split(r"[-/.]", text)
-        return f"{int(year)}-{int(month)}-{int(day)}"
+        *year, month, day = (int(part) for part in re.split(r"[-/.]", text))
+        return f"{year[0] if year else ''}-{month}-{day}"
     parts = re.fullmatch(r"(?:(.+?)年)?(?:(.+?)月)?(?:(.+?)[日号]?)?", text)
     assert parts is not None
     return "-".join("" if part is None else _whole(part) for part in parts.groups())
@@ -169,6 +195,11 @@ def _time(text: str) -> Iterator[Fact]:
     if half in ("下午", "傍晚", "晚上", "晚间", "夜里", "今晚", "晚") and number < 12:
         number += 12
     yield Fact("time", f"{number}:{int(minutes or after or (30 if tail == '半' else 0)):02}", "", text)
+
+
+def _coins(text: str) -> str:
+    whole, tenths = re.sub("[毛角]", "", text).split("块")
+    return _spelled((value(whole) or Decimal(0)) + (value(tenths) or Decimal(0)) / 10)
 
 
 def _share(text: str) -> str:

@@ -1,15 +1,18 @@
 """Does every fact of a draft stand in what it cites? A draft that says more than its sources is not shown."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 from agent.steps.facts import Fact, facts
 from agent.steps.reply import Citation
 
-__all__ = ["Fact", "facts", "false_citations", "unsupported"]
+__all__ = ["Fact", "bare_values", "facts", "false_citations", "stands", "unsupported"]
 
 _LIST_NUMBER: Final = re.compile(r"(?m)^\s*\d{1,2}(?:\. |[、)）])")
+_HALF: Final = re.compile(r"凌晨|清晨|早|上午|中午|下午|傍晚|晚|夜|今晚|明早")
+_SAME_DAY: Final = {"今晚": "今天", "今天": "今晚", "明早": "明天", "次日": "明天", "明天": "次日"}
 _ONLY_A_NUMBER: Final = re.compile(r"\s*[\d.,]+\s*")
 
 
@@ -20,12 +23,41 @@ def unsupported(text: str, sources: Iterable[str]) -> list[Fact]:
     """
     kept = list(sources)
     known = [fact for source in kept for fact in facts(source)]
-    bare = {fact.value for source in kept if _ONLY_A_NUMBER.fullmatch(source) for fact in facts(source)}
-    bare |= {f"{value}:00" for value in bare}
-    return [fact for fact in facts(_LIST_NUMBER.sub("", text)) if fact.value not in bare and not _stands(fact, known)]
+    bare = bare_values(kept)
+    return [fact for fact in facts(_LIST_NUMBER.sub("", text)) if fact.value not in bare and not stands(fact, known)]
 
 
-def _stands(fact: Fact, known: Sequence[Fact]) -> bool:
+def bare_values(sources: Sequence[str]) -> set[str]:
+    """The values of sources that are nothing but a number."""
+    bare = {fact.value for source in sources if _ONLY_A_NUMBER.fullmatch(source) for fact in facts(source)}
+    return bare | {f"{value}:00" for value in bare}
+
+
+def stands(fact: Fact, known: Sequence[Fact]) -> bool:
+    """Whether `fact` is among `known`, in whatever spelling: 八折 is 80% and 省20%, 晚上八点 is 20:00."""
+    return _same(fact, known) or any(_same(twin, known) for twin in _twins(fact))
+
+
+def _twins(fact: Fact) -> Iterator[Fact]:
+    """The same said in another kind of fact."""
+    if fact.kind == "time" and not _HALF.match(fact.text):
+        hour, minutes = fact.value.split(":")
+        if int(hour) <= 12:
+            yield fact._replace(value=f"{int(hour) + 12}:{minutes}")
+    elif fact.kind == "discount":
+        yield fact._replace(kind="share", value=_plain(Decimal(fact.value) * 10))
+        yield fact._replace(kind="share", value=_plain(100 - Decimal(fact.value) * 10))
+    elif fact.kind == "share" and fact.value:
+        yield fact._replace(kind="discount", value=_plain(Decimal(fact.value) / 10))
+    elif fact.kind == "day" and fact.value in _SAME_DAY:
+        yield fact._replace(value=_SAME_DAY[fact.value])
+
+
+def _plain(number: Decimal) -> str:
+    return format(number.normalize(), "f")
+
+
+def _same(fact: Fact, known: Sequence[Fact]) -> bool:
     if fact.kind == "date":
         return any(other.kind == "date" and _same_date(fact.value, other.value) for other in known)
     if fact.kind == "amount":
