@@ -9,6 +9,7 @@ from typing import NamedTuple
 from agent.steps.asking import Asking
 from agent.steps.behaviour import Limits
 from agent.steps.community_rules import CommunityRules
+from agent.steps.risk_classifier import Classifier
 from core.caller import Caller
 from core.clock import Clock
 from core.crypto import Keyring
@@ -53,10 +54,10 @@ class Gathered:
 
 @dataclass(slots=True)
 class Services:
-    """`model` is None in the embedded engine. `message_due` and `delivery_due` ring this process's worker; other
-    processes poll. `pace` is called between two messages of a batch and may rest there. `communities_seen` spares
-    every message the question whether its community exists (they are archived, never deleted); `callers` are the keys
-    seen within the last second."""
+    """`model` is None in the embedded engine; `own_classifier` is there where one was fitted on what people decided.
+    `message_due` and `delivery_due` ring this process's worker; other processes poll. `pace` is called between two
+    messages of a batch and may rest there. `communities_seen` spares every message the question whether its community
+    exists (they are archived, never deleted); `callers` are the keys seen within the last second."""
 
     env: Environment
     clock: Clock
@@ -64,6 +65,7 @@ class Services:
     database: Database
     knowledge: KnowledgeBase
     model: Asking | None = None
+    own_classifier: Classifier | None = None
     message_due: Callable[[], None] = field(default=_nobody)
     delivery_due: Callable[[], None] = field(default=_nobody)
     pace: Callable[[], None] = field(default=_nobody)

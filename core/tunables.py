@@ -6,9 +6,10 @@ its bounds and its default are known; the console, the docs and the checks read 
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict  # pydantic wants this one below Python 3.12
 
 from core.errors import BadInput
 from core.vocabulary import RiskLabel
@@ -118,21 +119,40 @@ CROWD_MEMBERS = Tunable("risk.crowd_members", int, 4, "community", "几个成员
 CROWD_MINUTES = Tunable("risk.crowd_minutes", int, 15, "community", "几个成员在多少分钟内发的才算", 1, 1_440)
 VOLUME_MESSAGES = Tunable("risk.volume_messages", int, 15, "community", "一个成员连发多少条文字算刷屏", 3, 1_000)
 VOLUME_SECONDS = Tunable("risk.volume_seconds", int, 60, "community", "在多少秒内连发的算", 5, 3_600)
-RISK_WORDS: Tunable[dict[str, list[str]]] = Tunable(
+
+
+@with_config(ConfigDict(extra="forbid"))
+class RiskWord(TypedDict):
+    """A word that speaks for a label; without a `weight` it is enough alone."""
+
+    word: _Word
+    label: RiskLabel
+    weight: NotRequired[Annotated[float, Field(ge=0.1, le=1)]]
+
+
+RISK_WORDS: Tunable[list[RiskWord]] = Tunable(
     "risk.words",
-    dict[RiskLabel, Annotated[list[_Word], Field(max_length=500)]],
-    {},
+    Annotated[list[RiskWord], Field(max_length=500)],
+    [],
     "community",
-    "本群另加的风险词，按风险类别",
+    "本群另加的风险词：词、风险类别、分量；上级的一并有效",
 )
 RISK_ALLOWED: Tunable[list[str]] = Tunable(
-    "risk.allowed", Annotated[list[_Word], Field(max_length=500)], [], "community", "本群里没问题的说法，不算风险"
+    "risk.allowed",
+    Annotated[list[_Word], Field(max_length=500)],
+    [],
+    "community",
+    "本群里没问题的说法，不算风险；上级的一并有效",
 )
-RISK_OFF: Tunable[list[str]] = Tunable(
-    "risk.off", list[RiskLabel], [], "community", "本群不查哪些风险；自伤求助总是要查"
+RISK_OFF: Tunable[list[str] | None] = Tunable(
+    "risk.off", list[RiskLabel] | None, None, "community", "本群不查哪些风险，空为沿用上级；自伤求助总是要查"
 )
 RISK_THRESHOLDS: Tunable[dict[str, float]] = Tunable(
-    "risk.thresholds", dict[RiskLabel, _Share], {}, "community", "本群各类风险从多少分起算；自伤求助不能调高"
+    "risk.thresholds",
+    dict[RiskLabel, _Share],
+    {},
+    "community",
+    "本群各类风险从多少分起算，没写的沿用上级；自伤求助不能调高",
 )
 HEAT_MINUTES = Tunable("risk.heat_minutes", int, 60, "community", "群情警报看最近多少分钟", 5, 1_440)
 HEAT_DAYS = Tunable("risk.heat_days", int, 14, "community", "群情警报和最近多少天的平常比", 1, 90)

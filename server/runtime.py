@@ -4,7 +4,7 @@ so that `qunzhu --help` stays quick."""
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agent.flows import access
+from agent.flows import access, risk_rules
 from agent.services import Services
 from agent.steps.warm import warm
 from core import log
@@ -66,7 +66,8 @@ def open_services(
         database.close()
         raise
     knowledge = KnowledgeBase(database, index, MicroBatcher(encoder), gate.shipped(), second)
-    services = Services(env, clock, database.keyring, database, knowledge, _model(env, database, clock))
+    model, own = _model(env, database, clock), risk_rules.own_classifier(env.data_dir)
+    services = Services(env, clock, database.keyring, database, knowledge, model, own)
     try:
         access.bootstrap(services)
         warm()

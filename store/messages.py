@@ -1,9 +1,9 @@
 """Messages of members and staff. A row is one logical message in its newest revision; what an edit or recall
 replaced is kept in `message_revisions`. `stage='received'` is due work."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Boolean, ColumnElement, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
@@ -242,6 +242,40 @@ def after(db: ReadSession, lane: str, since: datetime, limit: int = 20) -> list[
         .limit(limit)
     )
     return list(db.execute(query).scalars())
+
+
+class Spoken(NamedTuple):
+    """What is known of a message without its history: the text and the attachments' names, masked."""
+
+    id: str
+    community_id: str
+    text: str
+    type: str
+    sender_role: str
+    attachments: list[Any]
+
+
+def _spoken(lanes: Iterable[str], since: datetime) -> ColumnElement[bool]:
+    row = MessageRow
+    said = sa.and_(row.sender_role == "member", row.recalled.is_(False))
+    return sa.and_(row.lane.in_(list(lanes)), row.sent_at >= since, said)
+
+
+def spoken(db: ReadSession, groups: Iterable[str], since: datetime, limit: int) -> list[Spoken]:
+    """What members said in these groups from `since` on, newest first."""
+    row = MessageRow
+    query = (
+        sa.select(row.id, row.community_id, row.text, row.type, row.sender_role, row.attachments)
+        .where(_spoken(groups, since))
+        .order_by(row.sent_at.desc(), row.id.desc())
+        .limit(limit)
+    )
+    return [Spoken(*found) for found in db.execute(query)]
+
+
+def count_spoken(db: ReadSession, groups: Iterable[str], since: datetime) -> int:
+    """How many messages `spoken` would find without a limit."""
+    return db.execute(sa.select(sa.func.count()).select_from(MessageRow).where(_spoken(groups, since))).scalar_one()
 
 
 def of_channel(

@@ -62,6 +62,17 @@ def variables(db: ReadSession, lineage: Sequence[str]) -> dict[str, str]:
     return merged
 
 
+def given(db: ReadSession, wanted: Sequence[Tunable[Any]], lineage: Sequence[str]) -> dict[str, dict[str, SettingRow]]:
+    """What was set for each of these communities and the deployment (`DEPLOYMENT`), by place and then key."""
+    query = sa.select(SettingRow).where(
+        SettingRow.key.in_([one.key for one in wanted]), SettingRow.community_id.in_([*lineage, DEPLOYMENT])
+    )
+    found: dict[str, dict[str, SettingRow]] = {}
+    for row in db.execute(query).scalars():
+        found.setdefault(row.community_id, {})[row.key] = row
+    return found
+
+
 def _rows(db: ReadSession, key: str, lineage: Sequence[str]) -> dict[str, Any]:
     query = sa.select(SettingRow.community_id, SettingRow.value).where(
         SettingRow.key == key, SettingRow.community_id.in_([*lineage, DEPLOYMENT])

@@ -27,6 +27,7 @@ def change(services: Services, caller: Caller, key: str, value: object, communit
             caller.require(Scope.SETTINGS_EDIT, "")
         caller.require(Scope.SETTINGS_EDIT, community_id)
         db.after_commit(services.burst_windows.clear)
+        db.after_commit(services.screenings.clear)
         version = settings.put(db, key, community_id, checked, caller.id)
         db.audit(Deed(caller, "setting.changed", "setting", key, community_id, {"version": version}))
     return version

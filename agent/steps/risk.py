@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.steps import risk_classifier
+from agent.steps import frames, risk_classifier
 from agent.steps.community_rules import LAYER as COMMUNITY
 from agent.steps.community_rules import NO_RULES, CommunityRules, added_hits, allowed_spans
 from agent.steps.contact_forms import contact_layer
 from agent.steps.lexicon import disguised, lexicon_layer
+from agent.steps.patterns import LAYER as PATTERNS
 from agent.steps.patterns import PERSONAL, pattern_layer
 from agent.steps.risk_classifier import Array, Classifier
 from agent.steps.risk_policy import RiskReason, RiskThresholds, propose
@@ -46,6 +47,10 @@ LAYERS: tuple[Layer, ...] = (lexicon_layer, pattern_layer, contact_layer)
 """What `screen` looks with by default; further layers are added behind."""
 
 DEFAULTS = RiskThresholds()
+ABOUT = 0.55
+"""Share of the classifiers' weight that is left where the text only talks about it; from 0.91 on it still holds."""
+NEAR_BEST = 0.9
+_CLASSIFIERS = frozenset({risk_classifier.LAYER, risk_classifier.OWN_LAYER})
 _MOST_QUOTES = 3
 _LONGEST_QUOTE = 40
 
@@ -178,6 +183,7 @@ def _by_label(message: ScreenInput, setup: Setup, vector: Array | None) -> dict[
 def _verdict(message: ScreenInput, by_label: dict[RiskLabel, list[_Found]], setup: Setup) -> RiskVerdict:
     scores = {label: _score(items) for label, items in by_label.items()}
     holding = {label for label, score in scores.items() if score >= setup.threshold(label)}
+    holding -= _overheard(by_label, scores, holding & _PROMOTING)
     if _is_own_contact(by_label, holding):
         holding.discard(RiskLabel.PRIVACY)
     if not holding:
@@ -207,12 +213,24 @@ def _classified(text: str, setup: Setup, vector: Array | None) -> list[Sign]:
         return []
     normalized = normalize(text)
     signs = risk_classifier.signs(normalized, _reading(normalized), vector, setup.own)
+    if any(sign.label in _PROMOTING for sign in signs) and frames.is_about(normalized):
+        signs = [_talked_about(sign) for sign in signs]
     return _without_allowed(signs, normalized, setup)
 
 
+def _talked_about(sign: Sign) -> Sign:
+    """Who warns of an offer uses its words: only what resembles one very much still counts."""
+    return sign._replace(weight=round(sign.weight * ABOUT, 4)) if sign.label in _PROMOTING else sign
+
+
 def _without_allowed(signs: list[Sign], normalized: Normalized, setup: Setup) -> list[Sign]:
+    """Danger to life is heard in whatever phrase it stands."""
     fine = allowed_spans(setup.rules, normalized)
-    return [sign for sign in signs if not any(start <= sign.start and sign.end <= end for start, end in fine)]
+    return [
+        sign
+        for sign in signs
+        if sign.label is RiskLabel.SELF_HARM or not any(start <= sign.start and sign.end <= end for start, end in fine)
+    ]
 
 
 def _score(items: Iterable[_Found]) -> float:
@@ -222,6 +240,21 @@ def _score(items: Iterable[_Found]) -> float:
     # A deployment's own classifier was fitted with the rules in sight: weak ones don't speak twice.
     own = weights.pop((risk_classifier.OWN_LAYER, risk_classifier.OWN_LAYER), 0.0)
     return round(max(own, 1 - prod(1 - weight for weight in weights.values())), 4)
+
+
+def _overheard(
+    by_label: dict[RiskLabel, list[_Found]], scores: dict[RiskLabel, float], holding: set[RiskLabel]
+) -> set[RiskLabel]:
+    """Labels that only echo a surer one. Every offer resembles every other: what only a classifier hears must come
+    near the best, and an offer that has a name of its own is advertising besides only where it drops a contact."""
+    best = max((scores[label] for label in holding), default=0.0)
+    layers = {label: {item.sign.layer for item in by_label[label]} for label in holding}
+    echoes = {label for label in holding if layers[label] <= _CLASSIFIERS and scores[label] < NEAR_BEST * best}
+    named = holding - echoes - {RiskLabel.AD_SPAM}
+    if RiskLabel.AD_SPAM not in holding or PATTERNS in layers[RiskLabel.AD_SPAM]:
+        return echoes
+    surer = any(scores[label] >= scores[RiskLabel.AD_SPAM] for label in named)
+    return echoes | {RiskLabel.AD_SPAM} if surer else echoes
 
 
 def _is_own_contact(by_label: dict[RiskLabel, list[_Found]], holding: set[RiskLabel]) -> bool:

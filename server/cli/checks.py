@@ -231,6 +231,21 @@ def _listed(url: str, key: str) -> tuple[int | None, list[str]]:
         return answer.status_code, []
 
 
+def _own_classifier(env: Environment) -> Check:
+    """The classifier fitted on what people decided, where there is one."""
+    from agent.flows.risk_rules import OWN_FILE
+    from agent.steps.risk_classifier import ClassifierError, load
+
+    path = env.data_dir / OWN_FILE
+    if not path.exists():
+        return Check("own_classifier", "ok", "没有，用出厂的风险分类器")
+    try:
+        found = load(path)
+    except ClassifierError as error:
+        return Check("own_classifier", "warn", f"{path} 用不了，已跳过（{error}）：请重新拟合，或删掉它"[:300])
+    return Check("own_classifier", "ok", f"{path}，{len(found.labels)} 类")
+
+
 def _disk(env: Environment) -> Check:
     free = shutil.disk_usage(_existing(env.data_dir.absolute())).free
     text = f"剩余 {free / 1024**3:.1f} GiB"
@@ -243,4 +258,4 @@ def _existing(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.exists())
 
 
-_CHECKS = (_data_folder, _secret, _database, _index, _service, _embeddings, _model, _disk)
+_CHECKS = (_data_folder, _secret, _database, _index, _service, _embeddings, _model, _own_classifier, _disk)
