@@ -32,6 +32,7 @@ from server.routes import (
     packs,
     phrasings,
     questions,
+    risk_rules,
     risks,
     scripts,
 )
@@ -53,6 +54,7 @@ _ROUTES: Final = (
     messages,
     events,
     drafts,
+    risk_rules,
     risks,
     deliveries,
     campaigns,

@@ -5,7 +5,7 @@ import pytest
 from core.errors import Unavailable
 from server.cli import reindex
 from server.cli.output import clip, plain, shown, table, width
-from server.cli.risk import underlined
+from server.cli.risk_trial import underlined
 from server.cli.words import word
 
 
