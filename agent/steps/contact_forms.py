@@ -36,7 +36,10 @@ class _Form(NamedTuple):
     unless: re.Pattern[str]
 
 
-_PEOPLE = r"[吗么?？]|我的|你的|客服|群主|老师|同学|经理|电话|地址|快递|取件|验证码|尾号|订单|会议|支付|转账|房间|航班|车次|骗|举报"
+_PEOPLE = (
+    r"[吗么?？]|我的|你的|客服|群主|老师|同学|经理|电话|地址|快递|取件|验证码|尾号|订单|会议|支付|转账"
+    r"|房间|航班|车次|骗|举报"
+)
 
 
 def _form(key: str, label: RiskLabel, weight: float, form: str, unless: str = _PEOPLE) -> _Form:
