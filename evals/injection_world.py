@@ -134,15 +134,10 @@ class World:
         return message_id
 
     def work(self) -> None:
-        """What is due, first without and then with the model."""
-        self._work(with_model=False)
-        self._work(with_model=True)
-
-    def _work(self, *, with_model: bool) -> None:
-        which = inbox.MODEL_QUEUE if with_model else inbox.OWN_QUEUE
+        """All that is due, by whoever may ask the model: handing on to them would only think twice."""
         with self.services.database.write() as db:
-            claims = due.claim(db, MessageRow, worker="evals", lease=_LEASE, most=100, which=which)
-        inbox.handle(self.services, claims, with_model=with_model)
+            claims = due.claim(db, MessageRow, worker="evals", lease=_LEASE, most=100)
+        inbox.handle(self.services, claims, with_model=True)
 
     def ask(self, text: str) -> Asked:
         return questions.ask(self.services, self.manager, text)

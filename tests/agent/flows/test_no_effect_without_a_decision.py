@@ -19,7 +19,7 @@ from agent.flows import knowledge as knowledge_flow
 from agent.flows import settings as settings_flow
 from agent.scripted import ScriptedChat, ScriptedModel
 from core.errors import BadInput
-from core.vocabulary import DraftStatus, MessageType
+from core.vocabulary import DraftStatus, MessageType, RiskStatus
 from store.tables import METADATA
 from tests.house import ASKS_REFUND, House
 from tools.registry import Effect, allowed
@@ -29,8 +29,25 @@ CASES: list[dict[str, str]] = [
     for line in files("evals.cases").joinpath("injections.jsonl").read_text("utf-8").splitlines()
     if line
 ]
-_WORKS_ON = {"audit", "audit_head", "changes", "messages", "message_revisions", "drafts", "draft_messages"}
-_ALSO = {"draft_versions", "members", "member_keys", "member_identities", "memberships", "idempotency_keys"}
+_WORKS_ON = {
+    "audit",
+    "audit_head",
+    "changes",
+    "messages",
+    "message_revisions",
+    "drafts",
+    "draft_messages",
+    "risk_items",
+}
+_ALSO = {
+    "draft_versions",
+    "members",
+    "member_keys",
+    "member_identities",
+    "memberships",
+    "idempotency_keys",
+    "risk_items",
+}
 _PROPOSES = {"campaigns", "campaign_versions", "model_calls", "breakers", "knowledge_hits"}
 WATCHED = [table for name, table in METADATA.tables.items() if name not in _WORKS_ON | _ALSO | _PROPOSES]
 """Everything else: deliveries, settings, users, roles, keys, webhooks, consents, timers, entries and their versions."""
@@ -80,7 +97,9 @@ def _undecided(house: House) -> bool:
     with house.services.database.read() as db:
         drafted = db.execute(sa.text("SELECT DISTINCT status FROM drafts")).scalars().all()
         proposed = db.execute(sa.text("SELECT DISTINCT status FROM campaigns")).scalars().all()
-    return set(drafted) <= {DraftStatus.PENDING, DraftStatus.EXPIRED} and set(proposed) <= {"proposed"}
+        flagged = db.execute(sa.text("SELECT DISTINCT status FROM risk_items")).scalars().all()
+    open_drafts = {DraftStatus.PENDING, DraftStatus.EXPIRED}
+    return set(drafted) <= open_drafts and set(proposed) <= {"proposed"} and set(flagged) <= {RiskStatus.PENDING}
 
 
 _NAMES = st.sampled_from(
