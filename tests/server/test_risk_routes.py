@@ -22,7 +22,7 @@ DESPAIR = "我真的不想活了，活着没意思"
 
 def wire(house: House, text: str, message_id: str, number: int = 1) -> dict[str, Any]:
     sender = {"id": f"wx-{number}", "name": f"小满{number}"}
-    return json.loads(house.message(text, message_id, sender=sender).model_dump_json(exclude_none=True))
+    return dict(house.message(text, message_id, sender=sender).model_dump(mode="json", exclude_none=True))
 
 
 def post(client: TestClient, house: House, text: str, message_id: str = "m-1", number: int = 1) -> str:

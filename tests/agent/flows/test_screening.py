@@ -30,7 +30,8 @@ def labels(house: House, message_id: str) -> set[str]:
 
 
 def layers(house: House, message_id: str, label: RiskLabel) -> str:
-    return next(hit["layer"] for hit in house.message_row(message_id).risk["labels"] if hit["label"] == label)
+    hits = house.message_row(message_id).risk["labels"]
+    return next(str(hit["layer"]) for hit in hits if hit["label"] == label)
 
 
 def items(house: House) -> list[RiskItemRow]:
@@ -117,7 +118,7 @@ def test_the_same_link_from_four_accounts_is_an_advertisement_unless_staff_said_
     # scope: 29
     said = [house.say(LINK_AD, f"m-{n}", **by(n)) for n in range(4)]
     assert RiskLabel.FLOODING in labels(house, said[3])
-    staff = {"sender": {"id": "wx-staff", "role": "staff"}}
+    staff: dict[str, Any] = {"sender": {"id": "wx-staff", "role": "staff"}}
     shared = "群规在这里 https://docs.example/rules 请大家看一下"
     house.say(shared, "staff", **staff)
     assert [labels(house, house.say(shared, f"s-{n}", **by(n))) for n in range(6)] == [set()] * 6
