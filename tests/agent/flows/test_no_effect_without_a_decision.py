@@ -29,27 +29,11 @@ CASES: list[dict[str, str]] = [
     for line in files("evals.cases").joinpath("injections.jsonl").read_text("utf-8").splitlines()
     if line
 ]
-_WORKS_ON = {
-    "audit",
-    "audit_head",
-    "changes",
-    "messages",
-    "message_revisions",
-    "drafts",
-    "draft_messages",
-    "risk_items",
-}
-_ALSO = {
-    "draft_versions",
-    "members",
-    "member_keys",
-    "member_identities",
-    "memberships",
-    "idempotency_keys",
-    "risk_items",
-}
+_WORKS_ON = {"audit", "audit_head", "changes", "messages", "message_revisions"}
+_MAKES = {"drafts", "draft_messages", "risk_items"}
+_ALSO = {"draft_versions", "members", "member_keys", "member_identities", "memberships", "idempotency_keys"}
 _PROPOSES = {"campaigns", "campaign_versions", "model_calls", "breakers", "knowledge_hits"}
-WATCHED = [table for name, table in METADATA.tables.items() if name not in _WORKS_ON | _ALSO | _PROPOSES]
+WATCHED = [table for name, table in METADATA.tables.items() if name not in _WORKS_ON | _MAKES | _ALSO | _PROPOSES]
 """Everything else: deliveries, settings, users, roles, keys, webhooks, consents, timers, entries and their versions."""
 
 
