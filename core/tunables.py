@@ -60,6 +60,21 @@ VARIABLES: Tunable[dict[str, str]] = Tunable(
     "reply.variables", dict[str, str], {}, "community", "话术变量的取值，如服务时间、热线"
 )
 AI_LABEL = Tunable("deliveries.ai_label", bool, True, "community", "发出的草稿是否标明由 AI 辅助生成")
+AiMark = Literal["off", "metadata", "suffix"]
+AI_MARKS: Tunable[dict[str, AiMark]] = Tunable(
+    "deliveries.ai_marks",
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=32)], AiMark],
+    {},
+    "community",
+    "各渠道怎样标明 AI 辅助生成：不标、标记字段、文末加一句；没写的渠道按 deliveries.ai_label 标记或不标",
+)
+AI_SUFFIX = Tunable(
+    "deliveries.ai_suffix",
+    Annotated[str, StringConstraints(min_length=1, max_length=60)],
+    "（AI 辅助生成，已人工审核）",
+    "community",
+    "文末标明 AI 辅助生成的那句话",
+)
 
 BURST_SECONDS = Tunable(
     "inbox.burst_seconds", float, 6.0, "community", "同一成员停顿多少秒后才算说完（连发合并）", 0, 60
@@ -81,6 +96,9 @@ CANDIDATE_LEAST = Tunable(
 )
 STALE_DAYS = Tunable("knowledge.stale_days", int, 14, "deployment", "条目还有多少天到期就列出来", 0, 365)
 REVIEW_DAYS = Tunable("knowledge.review_days", int, 180, "deployment", "条目在用、却多少天没改过就列出来复查", 1, 3_650)
+CHECK_DAYS = Tunable(
+    "knowledge.check_days", int, 7, "deployment", "每隔多少天自查一遍条目和话术的措辞；0 为不查", 0, 365
+)
 ACTIVITY_NEW_DAYS = Tunable("activity.new_days", int, 14, "deployment", "入群多少天内算新人", 0, 365)
 ACTIVITY_LAPSED_DAYS = Tunable(
     "activity.lapsed_days", int, 30, "deployment", "多少整天没有活动算流失；也是统计发言和活跃天数的窗口", 1, 365
@@ -175,6 +193,8 @@ ALL: dict[str, Tunable[Any]] = {
         TONE,
         VARIABLES,
         AI_LABEL,
+        AI_MARKS,
+        AI_SUFFIX,
         BURST_SECONDS,
         BURST_MOST_SECONDS,
         CONTEXT_MINUTES,
@@ -187,6 +207,7 @@ ALL: dict[str, Tunable[Any]] = {
         CANDIDATE_LEAST,
         STALE_DAYS,
         REVIEW_DAYS,
+        CHECK_DAYS,
         ACTIVITY_NEW_DAYS,
         ACTIVITY_LAPSED_DAYS,
         ACTIVITY_DORMANT_DAYS,

@@ -11,6 +11,7 @@ from agent.services import Services
 from agent.steps.reply import Abstained, Alternative, Citation, Confidence
 from agent.steps.risk import RiskVerdict
 from agent.steps.triage import Triage
+from core.copy_hits import CopyHit
 from core.vocabulary import (
     DeliveryKind,
     DeliveryState,
@@ -31,12 +32,6 @@ from store.session import ReadSession
 
 class Expired(BaseModel):
     reason: ExpiredReason
-
-
-class CopyHit(BaseModel):
-    label: str
-    span: tuple[int, int]
-    advice: str
 
 
 class DraftView(BaseModel):

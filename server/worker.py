@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
-from agent.flows import access, campaigns, deliveries, gathering, heat, inbox, intake, stuck
+from agent.flows import access, campaigns, copy_scan, deliveries, gathering, heat, inbox, intake, stuck
 from agent.services import Services
 from core import log, tunables
 from core.errors import Unavailable, Unusable
@@ -167,6 +167,7 @@ class Worker:
             stuck.sweep,
             _mend,
             gathering.sweep,
+            copy_scan.sweep,
             heat.sweep,
         )
         while not self._stopping.wait(SWEEP_SECONDS):

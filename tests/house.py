@@ -192,8 +192,9 @@ class House:
         reason: str | None = None,
         caller: Caller | None = None,
         undoable: bool = False,
+        override_copy: bool = False,
     ) -> Decided:
-        ruling = Ruling(decision, version, text, reason)
+        ruling = Ruling(decision, version, text, reason, override_copy)
         return approvals.decide(self.services, caller or self.owner, draft_id, ruling, undoable=undoable)
 
     def user(self, role: str, community_id: str | None = None, login: str | None = None) -> Caller:
@@ -214,7 +215,7 @@ def _draft(now: datetime, text: str | None, **values: Any) -> DraftRow:
         "channel": "wecom",
         "lane": "mama",
         "text": text,
-        "citations": [],
+        "citations": [{"entry_id": "made", "version": 1, "title": "", "quote": text, "used": True}] if text else [],
         "alternatives": [],
         "confidence": {"band": "high", "reason": "test"},
         "engine": Engine.EMBEDDED,

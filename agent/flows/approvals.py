@@ -1,14 +1,16 @@
 """A person decides on a draft. A decision is a compare-and-set on the draft's row, and in the same transaction the
 delivery it means becomes due: there is no other way from a draft to a member."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from agent.flows import outgoing, picking
+from agent.flows import copy_review, outgoing, picking
+from agent.flows.copy_review import Override, Passed
 from agent.services import Services
 from agent.steps.reply import same_text
 from core import tunables
 from core.caller import Caller
+from core.copy_hits import CopyHit
 from core.errors import BadInput, Conflict, NotFound
 from core.masking import mask
 from core.scopes import Scope
@@ -33,13 +35,15 @@ _SENT = (DraftStatus.APPROVED, DraftStatus.MODIFIED)
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """`delivery_id` is None where nothing goes out; `undo_until_seconds` is 0 where it can't be undone."""
+    """`delivery_id` is None where nothing goes out; `undo_seconds` is 0 where it can't be undone; `copy` are the finds
+    of the copy check that the text went out with."""
 
     draft_id: str
     version: int
     status: DraftStatus
     delivery_id: str | None
     undo_seconds: int
+    copy: tuple[CopyHit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,15 @@ class Ruling:
     version: int
     text: str | None = None
     reason: str | None = None
+    override_copy: bool = False
 
 
 def decide(services: Services, caller: Caller, draft_id: str, ruling: Ruling, *, undoable: bool) -> Decided:
     """Carry out a decision; `undoable` decisions are not handed out before the undo window is over.
 
     Raises `NotFound` `draft_not_found`, `Forbidden`, `BadInput` (`nothing_to_approve`, `text_missing`,
-    `text_too_long`, `text_not_expected`, `slot_unfilled`), `Conflict` `draft_decided` with the state that won.
+    `text_too_long`, `text_not_expected`, `slot_unfilled`, `copy_blocked`, `reason_missing`), `Conflict`
+    `draft_decided` with the state that won.
     """
     with services.database.write() as db:
         draft = _visible(db, caller, draft_id)
@@ -64,7 +70,9 @@ def decide(services: Services, caller: Caller, draft_id: str, ruling: Ruling, *,
         if draft.status not in OPEN_DRAFT_STATUSES:
             raise Conflict("draft_decided", extra=drafts.state_of(draft))
         ruling = _checked(db, services, draft, ruling)
-        decided = _apply(db, services, caller, draft, ruling, undoable=undoable)
+        passed = _fit(db, caller, draft, ruling)
+        decided = replace(_apply(db, services, caller, draft, ruling, undoable=undoable), copy=passed.hits)
+        _note_override(db, caller, draft, ruling, passed)
         db.audit(Deed(caller, f"draft.{decided.status}", "draft", draft_id, draft.community_id, _details(decided)))
         changes.note(db, changes.DRAFTS)
         if decided.delivery_id:
@@ -139,8 +147,24 @@ def _checked(db: ReadSession, services: Services, draft: DraftRow, ruling: Rulin
     if unfilled:
         raise BadInput("slot_unfilled", extra={"field": "text"}, slot=unfilled[0])
     if draft.text is not None and same_text(kept, draft.text):
-        return Ruling(Decision.APPROVE, ruling.version, None, ruling.reason)
-    return Ruling(Decision.MODIFY, ruling.version, kept, ruling.reason)
+        return replace(ruling, decision=Decision.APPROVE, text=None)
+    return replace(ruling, text=kept)
+
+
+def _fit(db: ReadSession, caller: Caller, draft: DraftRow, ruling: Ruling) -> Passed:
+    """The words that would go out, through the copy check."""
+    if ruling.decision not in (Decision.APPROVE, Decision.MODIFY):
+        return Passed()
+    text = ruling.text if ruling.text is not None else draft.text or ""
+    override = Override(ruling.override_copy, ruling.reason)
+    return copy_review.require_fit(db, caller, draft, text, typed=ruling.text is not None, override=override)
+
+
+def _note_override(db: WriteSession, caller: Caller, draft: DraftRow, ruling: Ruling, passed: Passed) -> None:
+    if passed.overridden:
+        labels = sorted({hit.label.value for hit in passed.overridden})
+        details = {"version": ruling.version + 1, "labels": labels, "reason": mask(ruling.reason or "").text[:500]}
+        db.audit(Deed(caller, "draft.copy_overridden", "draft", draft.id, draft.community_id, details))
 
 
 def _apply(

@@ -2,7 +2,7 @@
 runs the rules again on that day's data, freezes who is in it, draws the control group and makes the deliveries due, all
 in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from agent.flows import campaign_proposal as rules
-from agent.flows import outgoing
+from agent.flows import copy_review, outgoing
 from agent.flows import segments as seen
 from agent.flows.campaign_briefs import MOST_BRIEF as MOST_BRIEF
 from agent.flows.campaign_briefs import ground as ground_of
@@ -18,6 +18,7 @@ from agent.flows.campaign_briefs import keep, plain
 from agent.flows.campaign_briefs import propose as propose
 from agent.flows.campaign_proposal import Completed, Ground
 from agent.flows.community import REPORTING_ZONE
+from agent.flows.copy_review import Override
 from agent.services import Services
 from agent.steps import campaign_rules
 from core.caller import Caller, system_caller
@@ -82,7 +83,7 @@ def decide(services: Services, caller: Caller, campaign_id: str, ruling: Ruling)
 
     Raises `NotFound` `campaign_not_found`, `Forbidden`, `Conflict` (`campaign_decided`, `campaign_changed`) with the
     state that won, `BadInput` (`changes_missing`, `changes_not_expected`, `slot_unfilled`, `copy_missing`,
-    `copy_blocked`, `audience_unclear`, `campaign_nobody`, `send_time_over`).
+    `copy_blocked`, `reason_missing`, `audience_unclear`, `campaign_nobody`, `send_time_over`).
     """
     with services.database.write() as db:
         campaigns.queue_up(db)
@@ -168,7 +169,7 @@ def _approve(db: WriteSession, services: Services, caller: Caller, row: Campaign
         raise BadInput("send_time_over", extra={"field": "send"})
     done = rules.complete(db, services, ground, given)
     _check_audience(done.proposal)
-    overridden = _check_copy(caller, row, done.proposal.wording, override=ruling.override)
+    overridden = _check_copy(caller, row, done.proposal, Override(ruling.override, ruling.reason))
     if not done.picked.recipients:
         raise BadInput("campaign_nobody", extra={"exclusions": _excluded(done)})
     version = ruling.version + 1
@@ -180,6 +181,13 @@ def _approve(db: WriteSession, services: Services, caller: Caller, row: Campaign
         "overridden": overridden,
     }
     _move(db, caller, row, ruling, CampaignStatus.SCHEDULED, done.proposal, details)
+    if overridden:
+        said: dict[str, object] = {
+            "version": version,
+            "labels": overridden,
+            "reason": mask(ruling.reason or "").text[:500],
+        }
+        db.audit(Deed(caller, "campaign.copy_overridden", "campaign", row.id, row.community_id, said))
     for arm, people in ((Arm.TREATED, drawn.treated), (Arm.CONTROL, drawn.control)):
         db.add_all(
             CampaignMemberRow(campaign_id=row.id, member_id=one.member_id, arm=arm, community_id=one.community_id)
@@ -189,7 +197,16 @@ def _approve(db: WriteSession, services: Services, caller: Caller, row: Campaign
     assert send_at is not None
     to = [outgoing.Addressee(*one) for one in drawn.treated]
     keys = MemberKeys(db, services.keyring)
-    outgoing.queue_campaign(db, keys, to, done.proposal.wording.text, decision=f"{row.id}:{version}", send_at=send_at)
+    wording = done.proposal.wording
+    outgoing.queue_campaign(
+        db,
+        keys,
+        to,
+        wording.text,
+        decision=f"{row.id}:{version}",
+        send_at=send_at,
+        drafted=not wording.written,
+    )
     db.after_commit(services.delivery_due)
 
 
@@ -204,8 +221,9 @@ def _check_audience(proposal: Proposal) -> None:
         raise BadInput(code, extra={"field": "segment", "parts": proposal.unclear}, parts=parts or "-")
 
 
-def _check_copy(caller: Caller, row: CampaignRow, wording: Wording, *, override: bool) -> list[str]:
-    """The labels that were overridden. Personal data may never go out to everybody."""
+def _check_copy(caller: Caller, row: CampaignRow, proposal: Proposal, override: Override) -> list[str]:
+    """The labels that were overridden, of every variant. Personal data may never go out to everybody."""
+    wording = proposal.wording
     if not wording.text:
         raise BadInput("copy_missing", extra={"field": "copy"})
     if wording.missing:
@@ -213,9 +231,9 @@ def _check_copy(caller: Caller, row: CampaignRow, wording: Wording, *, override:
     found = sorted({hit.label.value for hit in wording.check})
     if not found:
         return []
-    if not override or CopyLabel.PRIVACY in found:
-        raise BadInput("copy_blocked", extra={"labels": found}, labels="、".join(found))
-    caller.require(Scope.COPY_OVERRIDE, row.community_id)
+    never = CopyLabel.PRIVACY in found
+    allowed = replace(override, wanted=override.wanted and not never)
+    copy_review.require_override(caller, row.community_id, wording.text, wording.check, allowed)
     return found
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agent.flows import drafting, improving, turns
+from agent.flows import copy_review, drafting, improving, turns
 from agent.flows.drafting import WORKER
 from agent.flows.turns import Read, Turn
 from agent.services import Services
-from agent.steps import follow_up
+from agent.steps import copy_check, follow_up
 from agent.steps.reply import Reply
 from agent.steps.triage import Triage
 from core import log, tunables
@@ -265,6 +265,8 @@ def _store_draft(db: WriteSession, thought: Thought, made: Reply) -> None:
         copy_check=[],
         created_at=db.now,
     )
+    hits = copy_check.check(made.text, copy_review.sources_of(db, draft)) if made.text else []
+    draft.copy_check = [hit.model_dump(mode="json") for hit in hits]
     db.add(draft)
     db.flush()
     for position, (message_id, kind, revision) in enumerate(_answered(thought, _kind(thought.turn))):

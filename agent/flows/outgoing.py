@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from agent.services import Services
 from core import tunables
 from core.ids import new_id
+from core.tunables import AiMark
 from core.vocabulary import DeliveryKind, DeliveryState
 from knowledge.slots import fill
 from store import changes, communities, deliveries, members, settings
@@ -32,6 +33,12 @@ class Route(NamedTuple):
     open_for: timedelta
 
 
+def ai_mark(db: ReadSession, lineage: Sequence[str], channel: str) -> AiMark:
+    """How a channel marks what was drafted by the machine: not, by `ai_generated`, or by a sentence at the end too."""
+    marks = settings.value(db, tunables.AI_MARKS, lineage)
+    return marks.get(channel) or ("metadata" if settings.value(db, tunables.AI_LABEL, lineage) else "off")
+
+
 def route(db: ReadSession, community_id: str, channel: str) -> Route:
     lineage = communities.lineage(db, community_id)
     webhook = deliveries.webhook_for(db, lineage, channel)
@@ -39,7 +46,7 @@ def route(db: ReadSession, community_id: str, channel: str) -> Route:
         community_id,
         channel,
         webhook.id if webhook else None,
-        settings.value(db, tunables.AI_LABEL, lineage),
+        ai_mark(db, lineage, channel) != "off",
         timedelta(hours=settings.value(db, tunables.DELIVERY_HOURS, lineage)),
     )
 
@@ -99,9 +106,17 @@ class Addressee(NamedTuple):
 
 
 def queue_campaign(
-    db: WriteSession, keys: MemberKeys, to: Sequence[Addressee], text: str, *, decision: str, send_at: datetime
+    db: WriteSession,
+    keys: MemberKeys,
+    to: Sequence[Addressee],
+    text: str,
+    *,
+    decision: str,
+    send_at: datetime,
+    drafted: bool = True,
 ) -> int:
-    """One delivery for each addressee, due at `send_at`; how many. `text` has the member's name as its slot."""
+    """One delivery for each addressee, due at `send_at`; how many. `text` has the member's name as its slot; `drafted`:
+    the words are ours and no person's."""
     ways = {place: route(db, *place) for place in {(one.community_id, one.channel) for one in to}}
     for one in to:
         way = ways[one.community_id, one.channel]
@@ -114,7 +129,7 @@ def queue_campaign(
             kind=DeliveryKind.CAMPAIGN,
             member_id=one.member_id,
             decision=decision,
-            ai_generated=way.ai_label,
+            ai_generated=way.ai_label and drafted,
         )
     changes.note(db, changes.DELIVERIES)
     return len(to)
@@ -203,9 +218,17 @@ class Words:
         return fill(text, {MEMBER_NAME: self.name(member_id) or "您"}).text
 
     def handed_out(self, row: DeliveryRow) -> str:
-        """The words that leave the house, personal data that the decider typed included."""
+        """The words that leave the house, personal data that the decider typed included, and the sentence that says who
+        drafted them where the channel has one."""
         text = self._keys.reveal(row.member_id, Protected(row.text, row.original), "draft")
-        return self.shown(row.member_id, text) or ""
+        said = self.shown(row.member_id, text) or ""
+        return said + self._suffix(row) if said and row.ai_generated else said
+
+    def _suffix(self, row: DeliveryRow) -> str:
+        lineage = communities.lineage(self._db, row.community_id)
+        if ai_mark(self._db, lineage, row.channel) != "suffix":
+            return ""
+        return settings.value(self._db, tunables.AI_SUFFIX, lineage)
 
     def contact(self, row: DeliveryRow) -> str | None:
         """The member's id on the delivery's channel, for the bot; None where erased or unknown."""

@@ -47,26 +47,33 @@ def _row(draft: dict[str, Any]) -> dict[str, Any]:
 
 
 _version = click.option("--version", type=click.IntRange(1), help=_VERSION_HELP)
+_override = click.option(
+    "--override-copy",
+    is_flag=True,
+    help="文案检查没过也发，要有权限和理由 / let a failed copy check pass, with a reason",
+)
 _reason = click.option("--reason", metavar="TEXT", help="理由 / reason, kept with the decision")
 
 
 @command.command("approve")
 @click.argument("draft_id", metavar="ID")
+@_override
 @_reason
 @_version
-def approve(draft_id: str, reason: str | None, version: int | None) -> None:
+def approve(draft_id: str, reason: str | None, version: int | None, override_copy: bool) -> None:
     """通过：原文发出。Approve: the text goes out as it is."""
-    _decide(draft_id, "approve", version, reason=reason)
+    _decide(draft_id, "approve", version, reason=reason, override_copy=override_copy)
 
 
 @command.command("modify")
 @click.argument("draft_id", metavar="ID")
 @click.option("--text", required=True, metavar="TEXT", help="改后的全文 / the whole new text")
+@_override
 @_reason
 @_version
-def modify(draft_id: str, text: str, reason: str | None, version: int | None) -> None:
+def modify(draft_id: str, text: str, reason: str | None, version: int | None, override_copy: bool) -> None:
     """改后通过：新文本发出。Modify: the new text goes out."""
-    _decide(draft_id, "modify", version, reason=reason, text=text)
+    _decide(draft_id, "modify", version, reason=reason, text=text, override_copy=override_copy)
 
 
 @command.command("reject")
@@ -97,7 +104,7 @@ def undo(draft_id: str, version: int | None) -> None:
     _show(done)
 
 
-def _decide(draft_id: str, decision: str, version: int | None, **given: str | None) -> None:
+def _decide(draft_id: str, decision: str, version: int | None, **given: str | bool | None) -> None:
     with connect() as api:
         body = {"decision": decision, "version": version or _current(api, draft_id), **given}
         done = api.post(f"/v1/drafts/{draft_id}/decision", body)
@@ -111,6 +118,7 @@ def _current(api: Api, draft_id: str) -> int:
 
 def _show(done: dict[str, Any]) -> None:
     lines = [word("decided", **done)]
+    lines += [f"{hit['label']} {hit['span']} {hit['advice']}" for hit in done["copy"]]
     if done["delivery_id"]:
         lines.append(word("delivery", id=done["delivery_id"]))
     emit(done, lambda: "\n".join(lines))

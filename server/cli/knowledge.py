@@ -9,6 +9,7 @@ import click
 from core.errors import BadInput
 from server.cli.api import connect
 from server.cli.candidates import command as candidates
+from server.cli.copy_check import scan
 from server.cli.entry_care import diff, stale
 from server.cli.failure import error_table
 from server.cli.knowledge_report import tell
@@ -40,6 +41,7 @@ def command() -> None:
 
 command.add_command(pack)
 command.add_command(candidates)
+command.add_command(scan)
 command.add_command(stale)
 command.add_command(diff)
 command.add_command(propose)

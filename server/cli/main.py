@@ -24,6 +24,7 @@ _COMMANDS = {
     "search": Lazy("server.cli.search", "知识库命中测试 / what the knowledge base finds, with scores"),
     "ask": Lazy("server.cli.ask", "问数据 / ask about the communities in plain words"),
     "risk": Lazy("server.cli.risk", "风险识别 / screen a text"),
+    "copy": Lazy("server.cli.copy_check", "自查文案 / check a text of our own"),
     "knowledge": Lazy("server.cli.knowledge", "知识库导入导出 / import and export the knowledge base"),
     "scripts": Lazy("server.cli.scripts", "话术推荐与填好 / scripts for a message or a scene"),
     "communities": Lazy("server.cli.communities", "社群 / communities"),

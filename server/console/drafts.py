@@ -93,16 +93,19 @@ class DecisionIn(Strict):
     version: int = Field(ge=1)
     text: str | None = None
     reason: str | None = Field(None, max_length=500)
+    override_copy: bool = False
 
 
 class Decided(BaseModel):
-    """`copy_from` is the pasted message whose reply a person now copies into the group; else it sends itself."""
+    """`copy_from` is the pasted message whose reply a person now copies into the group; else it sends itself.
+    `copy_labels` is what the copy check warns of in a text that goes out all the same."""
 
     id: str
     version: int
     status: DraftStatus
     undo_seconds: int
     copy_from: str | None
+    copy_labels: list[str]
 
 
 @calls.post("/{draft_id}/decision")
@@ -112,7 +115,7 @@ def decide(draft_id: str, wanted: DecisionIn, services: Here, caller: Whoever) -
     with services.database.read() as db:
         by_hand = _found(db, caller, draft_id).channel == MANUAL
         asked = drafts.message_ids(db, [draft_id])[draft_id]
-    ruling = Ruling(wanted.decision, wanted.version, wanted.text, wanted.reason)
+    ruling = Ruling(wanted.decision, wanted.version, wanted.text, wanted.reason, wanted.override_copy)
     try:
         done = approvals.decide(services, caller, draft_id, ruling, undoable=not by_hand)
     except Conflict as lost:
@@ -123,6 +126,7 @@ def decide(draft_id: str, wanted: DecisionIn, services: Here, caller: Whoever) -
         status=done.status,
         undo_seconds=done.undo_seconds,
         copy_from=asked[0] if by_hand and done.delivery_id else None,
+        copy_labels=sorted({hit.label.value for hit in done.copy}),
     )
 
 

@@ -57,6 +57,7 @@ class May:
     decide: bool
     send: bool
     why_not: str | None
+    override_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ def may(caller: Caller, row: DraftRow) -> May:
     needed = Scope.COMPENSATION_APPROVE if row.case_id else Scope.CRISIS_RELEASE
     if row.requires == Requires.MANAGER and not caller.allows(needed, row.community_id):
         return May(True, False, "drafts.may_not_manager")
-    return May(True, True, None)
+    return May(True, True, None, caller.allows(Scope.COPY_OVERRIDE, row.community_id))
 
 
 def name_of_decider(db: ReadSession, decider: str | None) -> str | None:

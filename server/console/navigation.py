@@ -18,6 +18,7 @@ PLACES: Final = (
     Place("drafts", "/console/drafts", Scope.DRAFTS_READ),
     Place("paste", "/console/paste", Scope.DRAFTS_DECIDE),
     Place("deliveries", "/console/deliveries", Scope.DRAFTS_READ),
+    Place("copy", "/console/copy", Scope.COPY_CHECK),
     Place("knowledge", "/console/knowledge", Scope.KNOWLEDGE_READ),
 )
 

@@ -24,7 +24,15 @@ from server.state import services_of
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 FLASHES: Final = frozenset(
-    {"password_set", "signed_out", "entry_saved", "candidate_accepted", "candidate_rejected", "phrasing_proposed"}
+    {
+        "password_set",
+        "signed_out",
+        "entry_saved",
+        "candidate_accepted",
+        "candidate_rejected",
+        "phrasing_proposed",
+        "knowledge_checked",
+    }
 )
 # Without `same-origin` a browser sends `Origin: null` with our own forms (the application's default is no-referrer).
 _HEADERS: Final = {"cache-control": "no-store", "referrer-policy": "same-origin"}

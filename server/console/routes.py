@@ -8,6 +8,7 @@ from starlette.types import Scope as AsgiScope
 from core.errors import NotFound
 from server.console import (
     candidates,
+    copy_check,
     deliveries,
     drafts,
     entry,
@@ -35,7 +36,8 @@ def home(request: Request, visitor: Signed) -> Response:
 
 
 # Knowledge last: it has a short address for every entry, and pages of others come before that.
-for part in (entry, drafts, paste, deliveries, live, candidates, knowledge_import, knowledge_test_page, knowledge):
+_WORDING = (candidates, knowledge_import, knowledge_test_page, copy_check, knowledge)
+for part in (entry, drafts, paste, deliveries, live, *_WORDING):
     router.include_router(part.router)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from agent.flows import approvals
 from agent.flows.approvals import Ruling
 from agent.flows.incoming import Strict
+from core.copy_hits import CopyHit
 from core.errors import NotFound
 from core.scopes import Scope
 from core.vocabulary import Decision, DraftStatus
@@ -58,6 +59,7 @@ class DecisionIn(Strict):
     version: int = Field(ge=1, le=paging.MOST_INT, description="the version that was seen", examples=[1])
     text: str | None = Field(None, description="with `modify` only", examples=[None])
     reason: str | None = Field(None, max_length=500)
+    override_copy: bool = Field(False, description="let a failed copy check pass (scope copy:override, with a reason)")
 
 
 class UndoIn(Strict):
@@ -70,12 +72,16 @@ class DecidedView(BaseModel):
     status: DraftStatus
     delivery_id: str | None
     undo_seconds: int
+    copy_check: list[CopyHit] = Field(
+        serialization_alias="copy", description="what the check said of the text that goes out all the same"
+    )
 
 
 @router.post("/{draft_id}/decision")
 def decide(draft_id: str, wanted: DecisionIn, services: Here, caller: Whoever) -> DecidedView:
-    """Approve, modify, reject or escalate. Who loses a race gets 409 `draft_decided` with the state that won."""
-    ruling = Ruling(wanted.decision, wanted.version, wanted.text, wanted.reason)
+    """Approve, modify, reject or escalate. Who loses a race gets 409 `draft_decided` with the state that won. A text
+    that fails the copy check is 422 `copy_blocked`, with labels and spans."""
+    ruling = Ruling(wanted.decision, wanted.version, wanted.text, wanted.reason, wanted.override_copy)
     return _decided(approvals.decide(services, caller, draft_id, ruling, undoable=False))
 
 
@@ -92,4 +98,5 @@ def _decided(done: approvals.Decided) -> DecidedView:
         status=done.status,
         delivery_id=done.delivery_id,
         undo_seconds=done.undo_seconds,
+        copy_check=list(done.copy),
     )

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from agent.flows import entry_care
+from agent.flows import copy_scan, entry_care
+from agent.flows.copy_scan import Report
 from core.vocabulary import AbstainedReason, StaleReason
 from server import paging
 from server.routes.knowledge import EntryView, entry_view
@@ -106,3 +107,20 @@ def read_unanswered(
     """How many drafts had no text, by reason and week."""
     found = entry_care.unanswered_by_week(services, caller, weeks)
     return UnansweredView(weeks=[WeekView(week=one.monday, total=one.total, reasons=one.reasons) for one in found])
+
+
+@router.post("/check")
+def check(services: Here, caller: Whoever) -> Report:
+    """Read all approved entries and scripts for what our own texts may not say, personal data, and a source or owner
+    that is missing. The report is kept where the caller edits every community's entries."""
+    return copy_scan.run(services, caller)
+
+
+class Reports(BaseModel):
+    reports: list[Report] = Field(description="newest first")
+
+
+@router.get("/checks")
+def read_checks(services: Here, caller: Whoever, limit: Annotated[int, Query(ge=1, le=20)] = 5) -> Reports:
+    """Kept reports; one comes by itself every `knowledge.check_days`."""
+    return Reports(reports=copy_scan.reports(services, caller, limit))

@@ -110,7 +110,8 @@ class Club:
         override: bool = False,
         **changes: object,
     ) -> CampaignRow:
-        ruling = Ruling(decision, version, Changes.model_validate(changes) if changes else None, None, override)
+        wanted = Changes.model_validate(changes) if changes else None
+        ruling = Ruling(decision, version, wanted, "核对过了" if override else None, override)
         return campaigns.decide(self.house.services, caller or self.house.owner, campaign_id, ruling)
 
     def members_of(self, campaign_id: str) -> list[CampaignMemberRow]:

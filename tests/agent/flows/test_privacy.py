@@ -31,7 +31,7 @@ def lived_in(wise: House) -> House:
     wise.work()
     draft = wise.draft_of(received)
     assert draft is not None
-    wise.decide(draft.id, Decision.MODIFY, text=f"{NAME}，请打{PHONE}", reason=f"已打{PHONE}")
+    wise.decide(draft.id, Decision.MODIFY, text=f"{NAME}，请打{PHONE}", reason=f"已打{PHONE}", override_copy=True)
     wise.say(f"改一下，{PHONE}", sender=sender, revision=1)
     wire = {"channel": "wecom", "community_id": "mama", "event_id": "e-1", "type": "order", "at": wise.clock.now()}
     order = wire | {"member": {"id": SENDER, "name": NAME}, "data": {"phone": PHONE}}

@@ -1,7 +1,7 @@
 // The review page: choose, decide, take back, go on; by mouse or keyboard, while the list keeps itself fresh.
 import { fragment, post, Problem, tell } from "./api.js";
 import { age } from "./console.js";
-import { askReason, begin, differs, forget, formIn, keep, textOf } from "./editor.js";
+import { askReason, begin, differs, forget, formIn, keep, sendDecision, textOf } from "./editor.js";
 import { watch } from "./live.js";
 import { t } from "./texts.js";
 import { toast } from "./toasts.js";
@@ -109,7 +109,8 @@ async function decide(decision) {
   busy = true;
   try {
     const next = neighbour(id);
-    const done = await post(`/console/api/drafts/${id}/decision`, body);
+    const done = await sendDecision(form, body);
+    if (!done) return;
     forget(id);
     told(id, done, body.text);
     await goOn(id, next);

@@ -1,6 +1,7 @@
 // The reply under a person's hands: what differs from the suggestion, which buttons that allows, whose answer to take.
 import { fragment, post, Problem, tell } from "./api.js";
 import { t } from "./texts.js";
+import { toast } from "./toasts.js";
 
 const typed = new Map();
 
@@ -106,4 +107,47 @@ export function askReason() {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "reject" ? input.value.trim() : null), { once: true });
   });
+}
+
+// Send a decision. Where the copy check stops it, show why; who may let it pass says the reason, else null comes back.
+export async function sendDecision(form, body) {
+  const url = `/console/api/drafts/${form.dataset.draft}/decision`;
+  try {
+    return warned(await post(url, body));
+  } catch (error) {
+    if (!(error instanceof Problem) || error.body.code !== "copy_blocked") throw error;
+    const reason = await askOverride(form, error.body.copy ?? []);
+    return reason === null ? null : warned(await post(url, { ...body, reason, override_copy: true }));
+  }
+}
+
+function warned(done) {
+  const labels = (done.copy_labels ?? []).map((label) => t(`copy_label.${label}`)).join("、");
+  if (labels) toast(t("copy_passed", { labels }), { look: "bad", seconds: 10 });
+  return done;
+}
+
+function askOverride(form, finds) {
+  const dialog = document.getElementById("override");
+  const may = "mayOverride" in form.dataset;
+  for (const part of dialog.querySelectorAll("[data-may]")) part.hidden = !may;
+  dialog.querySelector("[data-may-not]").hidden = may;
+  dialog.querySelector("[data-finds]").replaceChildren(...finds.map(line));
+  const input = dialog.querySelector('[name="reason"]');
+  input.value = "";
+  input.required = may;
+  dialog.returnValue = "";
+  dialog.querySelector("[data-cancel]").onclick = () => dialog.close("");
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "override" ? input.value.trim() : null), { once: true });
+  });
+}
+
+function line(find) {
+  const item = document.createElement("li");
+  const label = document.createElement("strong");
+  label.textContent = t(`copy_label.${find.label}`);
+  item.append(label, ` 「${find.text}」 ${find.advice}`);
+  return item;
 }

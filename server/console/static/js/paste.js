@@ -1,6 +1,6 @@
 // Paste a message, wait for its draft, decide, copy the reply, and say that it was sent.
 import { fragment, post, Problem, tell } from "./api.js";
-import { askReason, begin, forget, formIn, textOf } from "./editor.js";
+import { askReason, begin, forget, formIn, sendDecision, textOf } from "./editor.js";
 import { watch } from "./live.js";
 import { t } from "./texts.js";
 import { toast } from "./toasts.js";
@@ -84,7 +84,8 @@ async function decide(decision) {
     if (reason) body.reason = reason;
   }
   try {
-    const done = await post(`/console/api/drafts/${reply.dataset.draft}/decision`, body);
+    const done = await sendDecision(reply, body);
+    if (!done) return;
     forget(reply.dataset.draft);
     if (!done.copy_from) toast(t(done.status));
   } catch (error) {
