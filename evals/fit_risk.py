@@ -31,8 +31,8 @@ FEWEST_POSITIVE: Final = 15
 """Labels with fewer sentences get no curve."""
 FOLDS: Final = 5
 WORD_ROWS: Final = 3
-WORD_ODDS: Final = 1.2
-MOST_WORDS: Final = 5_000
+WORD_ODDS: Final = 0.3
+MOST_WORDS: Final = 6_000
 QUIET_RATE: Final = {RiskLabel.ABUSE: 0.004}
 OTHER_QUIET_RATE: Final = 0.0005
 """Share of ordinary messages that one label may take for its own at its limit; all together stay below 1 %. Abuse has

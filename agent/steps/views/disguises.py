@@ -8,6 +8,7 @@ satellite, 沙比 is nothing). What is left is weighed by how much was changed.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from itertools import permutations
 from typing import NamedTuple
 
@@ -117,15 +118,18 @@ class DisguiseFinder:
         for start, end, word in self._shapes.finds("".join(shapes.part(unit.char) for unit in found)):
             some = found[start:end]
             changed = _changed(some, word)
-            if changed and len(changed) < len(word) and _is_odd(changed, word) and not ordinary.covers(changed):
+            enough = len(changed) < len(word) or len(word) > _SHORT
+            if changed and enough and _is_odd(changed, word) and not ordinary.covers(changed):
                 yield _disguise(word, some, View.SHAPE)
 
     def _by_order(self, found: Sequence[Unit], ordinary: "_Ordinary") -> Iterator[Disguise]:
         for start, end, word in self._orders.finds("".join(unit.char for unit in found)):
-            if not ordinary.covers(found[start:end]):
+            if not ordinary.crosses(found[start].start, found[end - 1].end):
                 yield _disguise(word, found[start:end], View.ORDER)
 
     def _by_initials(self, found: Sequence[Unit], _: "_Ordinary") -> Iterator[Disguise]:
+        if not any(_is_han(unit.char) for unit in found):
+            return  # In Latin text they are acronyms.
         for run in _letter_runs(found):
             letters = "".join(unit.char for unit in run)
             for word in self._initials.words.get(letters, ()):
@@ -133,26 +137,30 @@ class DisguiseFinder:
 
 
 class _Ordinary:
-    """Which characters of a text belong to a word of the dictionary; looked up when first asked."""
+    """Which characters of a text belong to which word of the dictionary; looked up when first asked."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._inside: list[bool] | None = None
 
     def covers(self, changed: Iterable[Unit]) -> bool:
         """Whether any of these units is part of an ordinary word."""
-        if self._inside is None:
-            self._inside = _inside_words(self._text)
-        return any(unit.how is How.TYPED and self._inside[unit.start] for unit in changed)
+        return any(unit.how is How.TYPED and self._words[unit.start] >= 0 for unit in changed)
 
+    def crosses(self, start: int, end: int) -> bool:
+        """Whether an ordinary word reaches over an edge of this stretch."""
+        words = self._words
+        before = start > 0 and words[start] >= 0 and words[start] == words[start - 1]
+        return before or (end < len(words) and words[end] >= 0 and words[end] == words[end - 1])
 
-def _inside_words(text: str) -> list[bool]:
-    import rjieba
+    @cached_property
+    def _words(self) -> list[int]:
+        """For each character the number of its word, −1 where it stands alone."""
+        import rjieba
 
-    inside: list[bool] = []
-    for word in rjieba.cut(text, False):
-        inside += [len(word) > 1 and _is_han(word[0])] * len(word)
-    return inside
+        numbers: list[int] = []
+        for number, word in enumerate(rjieba.cut(self._text, False)):
+            numbers += [number if len(word) > 1 and _is_han(word[0]) else -1] * len(word)
+        return numbers
 
 
 def _heard(found: Sequence[Unit]) -> Iterator[tuple[str, Unit]]:
