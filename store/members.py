@@ -136,6 +136,14 @@ def get(db: ReadSession, member_id: str) -> MemberRow | None:
     return db.get(MemberRow, member_id)
 
 
+def lock(db: WriteSession, member_id: str | None) -> None:
+    """Whoever changes or reckons with what this member did waits here for the others. Taken before any lock on their
+    messages and review items, else two could wait for each other; new rows that name the member don't wait."""
+    if member_id is not None:
+        query = sa.select(MemberRow.id).where(MemberRow.id == member_id)
+        db.execute(query.with_for_update(key_share=True))
+
+
 def key(db: ReadSession, member_id: str) -> bytes | None:
     """The member's wrapped key; None after erasure."""
     return db.execute(sa.select(MemberKeyRow.wrapped).where(MemberKeyRow.member_id == member_id)).scalar_one_or_none()

@@ -20,7 +20,7 @@ from core.ids import new_id
 from core.masking import mask_values
 from core.scopes import Scope
 from core.vocabulary import Conversation, ExpiredReason, MessageStage, NoDraftReason, SenderRole
-from store import changes, communities, drafts, idempotency, messages
+from store import changes, communities, drafts, idempotency, members, messages
 from store.base import insert_new
 from store.messages import MessageRevisionRow, MessageRow
 from store.session import ReadSession, WriteSession
@@ -115,12 +115,16 @@ def _store(
     history: bool,
 ) -> Receipt:
     member_id, role = _sender(db, services, incoming)
+    if screened.verdict.labels or incoming.revision:
+        # Before any lock on a message: decisions on review items take them in this order.
+        members.lock(db, member_id)
     content = _content(db, services, incoming, screened, body_hash, member_id)
     identity = _identity(db, incoming, new_id("msg"), member_id, role, history)
     turn = _turn(db, services, identity)
     if insert_new(db, MessageRow, content | identity | turn.values):
         turn.extend()
-        risk_items.note(db, services, identity["id"], screened.verdict)
+        if risk_items.note(db, services, identity["id"], screened.verdict):
+            changes.note(db, changes.RISKS)
         return Receipt(identity["id"], turn.values["stage"], incoming.revision, screened.verdict, replayed=False)
     row = messages.by_key(db, incoming.channel, incoming.community_id, incoming.message_id)
     assert row is not None
@@ -253,10 +257,12 @@ def _revise(
     for name, value in values.items():
         setattr(row, name, value)
     db.flush()
+    flagged = risk_items.revise(db, services, row, verdict)
     _expire(db, row)
     if not row.history and row.sender_role != SenderRole.BOT:
         think_again(db, row)
-    risk_items.revise(db, services, row, verdict)
+    if flagged:
+        changes.note(db, changes.RISKS)
     return Receipt(message_id, MessageStage(row.stage), incoming.revision, verdict, replayed=False)
 
 

@@ -21,7 +21,7 @@ from core.vocabulary import (
     RiskStatus,
     SenderRole,
 )
-from store import changes, communities, messages, risks, settings
+from store import communities, messages, risks, settings
 from store.messages import MessageRow
 from store.risks import UNDECIDED, RiskItemRow
 from store.session import ReadSession, WriteSession
@@ -30,18 +30,19 @@ _log = log.get(__name__)
 _ONE_FLOOD: Final = timedelta(hours=1)
 
 
-def note(db: WriteSession, services: Services, message_id: str, verdict: RiskVerdict) -> None:
+def note(db: WriteSession, services: Services, message_id: str, verdict: RiskVerdict) -> bool:
     """Make the item of a message that has just been stored, where its verdict has a label; alert the staff where
-    somebody may be in danger."""
+    somebody may be in danger. Whether there is a new one: the caller notes the change, last of all."""
     if not verdict.labels:
-        return
+        return False
     row = messages.get(db, message_id)
     assert row is not None
     hits = [hit.model_dump(mode="json") for hit in verdict.labels]
     labels = _labels(hits)
     if labels == [RiskLabel.FLOODING] and _is_told(db, row):
-        return
+        return False
     add(db, services, row, hits, verdict.level, RiskOrigin.SCREEN)
+    return True
 
 
 def _is_told(db: ReadSession, row: MessageRow) -> bool:
@@ -72,7 +73,6 @@ def add(
         "alerted_at": _alert(db, services, row, _labels(hits), item_id, row.revision),
     }
     risks.add(db, values | UNDECIDED)
-    changes.note(db, changes.RISKS)
     return item_id
 
 
@@ -154,29 +154,29 @@ def ladder(db: ReadSession, community_id: str) -> Ladder:
     )
 
 
-def revise(db: WriteSession, services: Services, row: MessageRow, verdict: RiskVerdict) -> None:
+def revise(db: WriteSession, services: Services, row: MessageRow, verdict: RiskVerdict) -> bool:
     """An edit or recall of a message: what nobody decided on follows it, what was decided opens again where the new
-    text is another case."""
+    text is another case. Whether anything changed: the caller notes it, last of all."""
     item = risks.lock_of_message(db, row.id)
     if item is None:
-        if not row.recalled:
-            note(db, services, row.id, verdict)
-        return
+        return not row.recalled and note(db, services, row.id, verdict)
     hits = [hit.model_dump(mode="json") for hit in verdict.labels]
     if row.recalled or not hits:
-        _withdraw(db, item)
-    elif _is_another_case(item, _labels(hits)):
-        reopen(db, services, item, row, hits, verdict.level)
+        return _withdraw(db, item)
+    if not _is_another_case(item, _labels(hits)):
+        return False
+    reopen(db, services, item, row, hits, verdict.level)
+    return True
 
 
-def _withdraw(db: WriteSession, item: RiskItemRow) -> None:
+def _withdraw(db: WriteSession, item: RiskItemRow) -> bool:
     """Who said they want to die is in danger whether or not they took it back: that item stays."""
     if item.status != RiskStatus.PENDING or RiskLabel.SELF_HARM in risks.parted(item.label_names):
-        return
+        return False
     item.status = RiskStatus.WITHDRAWN
     item.version += 1
     db.flush()
-    changes.note(db, changes.RISKS)
+    return True
 
 
 def _is_another_case(item: RiskItemRow, labels: Sequence[RiskLabel]) -> bool:
@@ -203,7 +203,6 @@ def reopen(
     item.version += 1
     item.alerted_at = alerted_at or item.alerted_at
     db.flush()
-    changes.note(db, changes.RISKS)
 
 
 def _alert(

@@ -33,7 +33,7 @@ from core.vocabulary import (
     SenderRole,
 )
 from knowledge.slots import slots
-from store import changes, communities, deliveries, drafts, messages, risks, settings
+from store import changes, communities, deliveries, drafts, members, messages, risks, settings
 from store.audit import Deed
 from store.deliveries import DeliveryRow
 from store.messages import MessageRow
@@ -86,8 +86,7 @@ def decide(services: Services, caller: Caller, risk_id: str, ruling: Ruling, *, 
     `Conflict` (`risk_decided`, `risk_changed`) with the state that won.
     """
     with services.database.write() as db:
-        item = _visible(db, caller, risk_id)
-        caller.require(Scope.RISKS_DECIDE, item.community_id)
+        item = _locked(db, caller, risk_id)
         if ruling.choice is Choice.CONFIRM:
             decided = _confirm(db, services, caller, item, ruling, undoable=undoable)
         else:
@@ -106,6 +105,19 @@ def _visible(db: ReadSession, caller: Caller, risk_id: str) -> RiskItemRow:
         raise NotFound("risk_not_found")
     caller.require_seen(Scope.RISKS_READ, item.community_id, "risk")
     return item
+
+
+def _locked(db: WriteSession, caller: Caller, risk_id: str) -> RiskItemRow:
+    """The item for whoever may decide on it. Decisions about one member wait for each other, since each moves the
+    others' proposals; edits of the message wait too, and the worker, which begins with the first of a burst."""
+    item = _visible(db, caller, risk_id)
+    caller.require(Scope.RISKS_DECIDE, item.community_id)
+    members.lock(db, item.member_id)
+    messages.lock(db, _message(db, item).burst_id or item.message_id)
+    messages.lock(db, item.message_id)
+    again = risks.get(db, risk_id)
+    assert again is not None
+    return again
 
 
 def _message(db: ReadSession, item: RiskItemRow) -> MessageRow:
@@ -315,8 +327,7 @@ def undo(services: Services, caller: Caller, risk_id: str, version: int) -> Deci
     Raises `Conflict` (`undo_too_late`, `risk_decided`, `risk_changed`).
     """
     with services.database.write() as db:
-        item = _visible(db, caller, risk_id)
-        caller.require(Scope.RISKS_DECIDE, item.community_id)
+        item = _locked(db, caller, risk_id)
         was = item.status
         if was not in (RiskStatus.CONFIRMED, RiskStatus.DISMISSED):
             raise Conflict("risk_decided", extra=risks.state_of(item))
@@ -329,11 +340,11 @@ def undo(services: Services, caller: Caller, risk_id: str, version: int) -> Deci
         labels = [RiskLabel(label) for label in risks.parted(item.label_names)]
         again = UNDECIDED | risk_items.reckoned(db, message, labels, item.id)
         moved = _move(db, item, version, (was,), **again | {"status": RiskStatus.PENDING})
+        if cancelled:
+            changes.note(db, changes.DELIVERIES)
         if was == RiskStatus.DISMISSED:
             _clear(db, services, item, cleared=False)
         risk_items.reckon_again(db, item.member_id)
-        if cancelled:
-            changes.note(db, changes.DELIVERIES)
         details = {"version": moved.version, "was": was, "cancelled": cancelled}
         db.audit(Deed(caller, "risk.undone", "risk", risk_id, item.community_id, details))
         changes.note(db, changes.RISKS)
@@ -348,10 +359,13 @@ def flag(
     Raises `NotFound` `message_not_found`, `Forbidden`, `Conflict` `risk_exists` where one is open already.
     """
     with services.database.write() as db:
-        row = messages.lock(db, message_id)
-        if row is None:
+        found = messages.get(db, message_id)
+        if found is None:
             raise NotFound("message_not_found")
-        _may_flag(caller, row)
+        _may_flag(caller, found)
+        members.lock(db, found.member_id)
+        row = messages.lock(db, message_id)
+        assert row is not None
         hits = [_hit(label) for label in dict.fromkeys(labels)]
         level = max((STANCES[label].level for label in labels), key=list(RiskLevel).index)
         item = risks.lock_of_message(db, message_id)
@@ -367,6 +381,7 @@ def flag(
         made = risks.get(db, item_id)
         assert made is not None
         made.reason = mask(reason).text[:500] if reason else None
+        changes.note(db, changes.RISKS)
         db.flush()
         return made
 

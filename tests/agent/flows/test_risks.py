@@ -1,6 +1,8 @@
 """Flagged messages become review items; people decide, and only that has an effect."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -449,3 +451,16 @@ def test_the_steps_of_the_ladder_are_settings(house: House) -> None:
     settings_flow.change(house.services, house.owner, "risk.remove_at_once", [])
     assert (flagged(house).action, flagged(house, AD, "m-2").minutes) == ("mute", 5)
     assert flagged(house, SCAM, "m-3", sender={"id": "wx-3"}).action == "mute"
+
+
+def test_decisions_on_several_items_of_a_member_and_edits_at_once_never_wait_for_each_other(house: House) -> None:
+    items = [flagged(house, f"{AD}，第{n}期", f"m-{n}") for n in range(6)]
+    calls: list[Callable[[], object]] = [partial(dismiss, house, one) for one in items[:3]]
+    calls += [partial(confirm, house, one) for one in items[3:]]
+    calls += [partial(house.say, f"{SCAM}{n}", f"m-{n}", revision=1) for n in range(6)]
+    calls += [partial(house.say, f"{AD}，再来{n}", f"new-{n}") for n in range(3)]
+    done = in_parallel(6, calls[::2] + calls[1::2])
+    failed = {code_of(one) for one in done if isinstance(one, Exception)}
+    assert failed <= {"risk_changed", "risk_decided"}
+    for one in items:
+        assert again(house, one).revision == 1
