@@ -154,9 +154,16 @@ def _filtered(
     return query
 
 
-def count(db: ReadSession, *, statuses: Sequence[str], communities: frozenset[str] | None) -> int:
+def count(
+    db: ReadSession,
+    *,
+    statuses: Sequence[str],
+    communities: frozenset[str] | None,
+    label: str | None = None,
+    level: str | None = None,
+) -> int:
     query = sa.select(sa.func.count()).select_from(RiskItemRow).where(RiskItemRow.status.in_(statuses))
-    return int(db.execute(_filtered(query, communities, None, None)).scalar_one())
+    return int(db.execute(_filtered(query, communities, label, level)).scalar_one())
 
 
 def of_member(db: ReadSession, member_id: str, limit: int = 20) -> list[RiskItemRow]:

@@ -17,7 +17,7 @@ from agent.flows.community import REPORTING_ZONE
 from core.catalogue import LOCALES
 from core.errors import QunzhuError
 from server.console import texts
-from server.console.navigation import places
+from server.console.navigation import places, waiting
 from server.console.visitor import Visitor, local_path, locale_of
 from server.state import services_of
 
@@ -31,6 +31,7 @@ FLASHES: Final = frozenset(
         "candidate_accepted",
         "candidate_rejected",
         "phrasing_proposed",
+        "rules_saved",
         "knowledge_checked",
     }
 )
@@ -93,6 +94,7 @@ def page(
         "locale": locale,
         "visitor": visitor,
         "places": places(visitor.caller) if visitor else [],
+        "waiting": lambda place: waiting(services_of(request), visitor, place) if visitor else 0,
         "static": static_root(),
         "script_texts": texts.for_scripts(locale),
         "now": services_of(request).clock.now(),

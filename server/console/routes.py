@@ -17,6 +17,9 @@ from server.console import (
     knowledge_test_page,
     live,
     paste,
+    risk_pages,
+    risk_rules_page,
+    risks,
 )
 from server.console.navigation import places
 from server.console.page_route import PageRoute
@@ -35,9 +38,10 @@ def home(request: Request, visitor: Signed) -> Response:
     return RedirectResponse(open_to[0].path, 303)
 
 
-# Knowledge last: it has a short address for every entry, and pages of others come before that.
+# Knowledge and risks last: they have a short address for every entry and item, and other pages come before that.
 _WORDING = (candidates, knowledge_import, knowledge_test_page, copy_check, knowledge)
-for part in (entry, drafts, paste, deliveries, live, *_WORDING):
+_PARTS = (entry, drafts, paste, deliveries, live, *_WORDING)
+for part in (*_PARTS, risk_pages, risk_rules_page, risks):
     router.include_router(part.router)
 
 
