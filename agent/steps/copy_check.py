@@ -23,6 +23,7 @@ _PLENTY: Final = re.compile(r"不限|充足|长期|随时|常备|(没有|无|不
 _URGES: Final = re.compile(
     r"手慢|手快|马上|立刻|即将|最后|只剩|仅剩|还剩|就剩|再不|错过|倒计时|今[天晚]|明天|疯抢|抢光|告急|紧张|不多|无几|末班"
 )
+_PRICE: Final = re.compile(r"低|便宜|价(?!值)|划算|优惠|实惠|cheap|price")
 _HAN: Final = re.compile(r"[一-鿿]")
 _SHARED_WITH_FACT, _SHARED = 0.4, 0.65
 
@@ -73,7 +74,9 @@ def _claims(plain: Normalized, sources: Sequence[str], scarce: Sequence[str] | N
         else:
             fine = spot.rule.sourced and _stands(plain.text, spot, sources)
         if not fine:
-            yield _hit(label, plain.span(spot.start, spot.end), spot.rule.advice)
+            words = plain.text[spot.start : spot.end]
+            about_price = label is CopyLabel.ABSOLUTE_CLAIM and _PRICE.search(words)
+            yield _hit(label, plain.span(spot.start, spot.end), "price" if about_price else spot.rule.advice)
 
 
 def _stands(text: str, spot: Spot, sources: Sequence[str]) -> bool:
