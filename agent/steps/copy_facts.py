@@ -13,7 +13,7 @@ from agent.steps.facts import UNITS, Fact, Located, located
 
 _ALWAYS: Final = frozenset({"link", "phone", "date", "time", "discount"})
 _PRICED: Final = re.compile(
-    r"(只要|只需|仅需|仅|补|卖|售价?|价格?|价是|原价|现价|到手价?|券后价?|立减|满|减|降到|降价|才|收|付|涨到|定金|押金|运费|会费|票价"
+    r"(只要|只需|仅需|仅|补|卖|售价?|价格?|价是|原价|现价|到手价?|券后价?|立减|满|减|降到|降价|才|收|付|涨到|定金|押金|运费|会费|票价|费|单价|起价|标价|报价"
     r"|优惠|省|¥|\$|花)(是|为|了|:|只|才|你|您)* ?$"
 )
 _TOLD: Final = re.compile(
