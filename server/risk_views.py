@@ -155,6 +155,7 @@ def risk_views(db: ReadSession, services: Services, rows: Sequence[RiskItemRow])
     sent = deliveries.of_risks(db, [row.id for row in rows])
     names = _names(db, {row.community_id for row in rows})
     words = Words(db, services)
+    words.expect({row.member_id for row in rows if row.member_id is not None})
     now = services.clock.now()
     return [_view(row, said[row.message_id], sent[row.id], names, words, now) for row in rows]
 
@@ -251,6 +252,7 @@ def risk_case(db: ReadSession, services: Services, row: RiskItemRow, visible: fr
         *messages.after(db, message.lane, message.sent_at, _AROUND),
     ]
     others = risks.of_member(db, row.member_id) if row.member_id is not None else []
+    words.expect({one.member_id for one in around if one.member_id is not None})
     earlier = [_earlier(one) for one in others if one.id != row.id and (visible is None or one.community_id in visible)]
     said = [_said(one, words, message.id) for one in around]
     return RiskCase(**dict(view), conversation=said, history=earlier)

@@ -3,7 +3,7 @@
 Names and contact ids are sealed with the member's own key; they are found by keyed hash. Erasing drops the key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -147,6 +147,16 @@ def lock(db: WriteSession, member_id: str | None) -> None:
 def key(db: ReadSession, member_id: str) -> bytes | None:
     """The member's wrapped key; None after erasure."""
     return db.execute(sa.select(MemberKeyRow.wrapped).where(MemberKeyRow.member_id == member_id)).scalar_one_or_none()
+
+
+def many(db: ReadSession, member_ids: Collection[str]) -> list[MemberRow]:
+    return list(db.execute(sa.select(MemberRow).where(MemberRow.id.in_(member_ids))).scalars())
+
+
+def keys(db: ReadSession, member_ids: Collection[str]) -> dict[str, bytes]:
+    """The wrapped keys of these members, but for erased ones."""
+    query = sa.select(MemberKeyRow.member_id, MemberKeyRow.wrapped).where(MemberKeyRow.member_id.in_(member_ids))
+    return {member_id: wrapped for member_id, wrapped in db.execute(query)}
 
 
 def identity(db: ReadSession, member_id: str, channel: str) -> MemberIdentityRow | None:

@@ -118,13 +118,14 @@ def page(
     """Items in these states and communities (None for all). Only pending ones: the most urgent first, then the oldest;
     else the newest first. `after` is the last one of the page before (created, id, rank)."""
     row = RiskItemRow
-    query = sa.select(row).where(row.status.in_(statuses)).limit(limit)
-    query = _filtered(query, communities, label, level)
+    query = _filtered(sa.select(row), communities, label, level).limit(limit)
     if is_queue(statuses):
-        query = query.order_by(row.rank, row.created_at, row.id)
+        query = query.where(row.status == RiskStatus.PENDING).order_by(row.rank, row.created_at, row.id)
         if after is not None:
             query = query.where(sa.tuple_(row.rank, row.created_at, row.id) > sa.tuple_(*_bound(after)))
         return list(db.execute(query).scalars())
+    # Not by the status's own index: all that was ever decided would have to be sorted.
+    query = query.where(sa.func.coalesce(row.status, "").in_(statuses))
     query = query.order_by(row.created_at.desc(), row.id.desc())
     if after is not None:
         query = query.where(sa.tuple_(row.created_at, row.id) < sa.tuple_(*_bound(after)[1:]))
@@ -243,14 +244,34 @@ def state_of(row: RiskItemRow) -> dict[str, object]:
     return {"id": row.id, "status": row.status, "version": row.version, "decided_by": row.decided_by}
 
 
-def decided_since(
-    db: ReadSession, since: datetime, communities: frozenset[str] | None, *, pending_too: bool = False
-) -> Iterator[RiskItemRow]:
-    """Items that people decided on since then, oldest first, in blocks; with the open ones where wanted."""
+def _settled(since: datetime) -> sa.ColumnElement[bool]:
     row = RiskItemRow
-    settled = sa.and_(row.status.in_((RiskStatus.CONFIRMED, RiskStatus.DISMISSED)), row.decided_at >= since)
-    wanted = sa.or_(settled, row.status == RiskStatus.PENDING) if pending_too else settled
-    query = _filtered(sa.select(row).where(wanted), communities, None, None)
+    return sa.and_(row.status.in_((RiskStatus.CONFIRMED, RiskStatus.DISMISSED)), row.decided_at >= since)
+
+
+class Alike(NamedTuple):
+    """How many items have the same state, origin, found and confirmed labels."""
+
+    status: str
+    origin: str
+    found: tuple[str, ...]
+    confirmed: tuple[str, ...]
+    count: int
+
+
+def counted(db: ReadSession, since: datetime, communities: frozenset[str] | None) -> list[Alike]:
+    """Items that people decided on since then, and all open ones, counted."""
+    row = RiskItemRow
+    alike = (row.status, row.origin, row.label_names, row.confirmed)
+    query = sa.select(*alike, sa.func.count()).where(sa.or_(_settled(since), row.status == RiskStatus.PENDING))
+    found = db.execute(_filtered(query.group_by(*alike), communities, None, None))
+    return [Alike(status, origin, (*parted(names),), (*parted(own),), n) for status, origin, names, own, n in found]
+
+
+def decided_since(db: ReadSession, since: datetime, communities: frozenset[str] | None) -> Iterator[RiskItemRow]:
+    """Items that people decided on since then, oldest first, in blocks."""
+    row = RiskItemRow
+    query = _filtered(sa.select(row).where(_settled(since)), communities, None, None)
     last = ""
     while rows := list(db.execute(query.where(row.id > last).order_by(row.id).limit(1_000)).scalars()):
         yield from rows

@@ -4,6 +4,7 @@ Where a member is known the original is sealed with that member's key, so that e
 with the deployment's key.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from core.crypto import Keyring, seal, unseal
@@ -34,6 +35,13 @@ class MemberKeys:
             wrapped = members.key(self._db, member_id)
             self._seen[member_id] = None if wrapped is None else self._ring.unwrap(wrapped, member_id)
         return self._seen[member_id]
+
+    def expect(self, member_ids: Collection[str]) -> None:
+        """Fetch the keys of many members at once."""
+        found = members.keys(self._db, member_ids)
+        for member_id in member_ids:
+            wrapped = found.get(member_id)
+            self._seen[member_id] = None if wrapped is None else self._ring.unwrap(wrapped, member_id)
 
     def seal(self, member_id: str | None, text: str, context: str) -> bytes | None:
         """None where the member was erased: then the text is gone on purpose."""

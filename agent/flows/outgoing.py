@@ -1,7 +1,7 @@
 """Deliveries come into being here, and get their final words here: the member's name goes in when a text is shown to
 whoever may read it, or handed out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -203,6 +203,11 @@ class Words:
         self._db = db
         self._keys = MemberKeys(db, services.keyring)
         self._members: dict[str, MemberRow | None] = {}
+
+    def expect(self, member_ids: Collection[str]) -> None:
+        """Fetch what is needed for the names of many members at once."""
+        self._members |= dict.fromkeys(member_ids) | {row.id: row for row in members.many(self._db, member_ids)}
+        self._keys.expect(member_ids)
 
     def name(self, member_id: str | None) -> str | None:
         if member_id is None:

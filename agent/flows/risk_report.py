@@ -10,7 +10,7 @@ from typing import Final
 from agent.services import Services
 from core.vocabulary import RiskLabel, RiskOrigin, RiskStatus
 from store import messages, risks
-from store.risks import RiskItemRow
+from store.risks import Alike, RiskItemRow
 from store.session import ReadSession
 
 SMALL: Final = 30
@@ -60,35 +60,35 @@ def figures(db: ReadSession, services: Services, communities: frozenset[str] | N
     since = services.clock.now() - timedelta(days=days)
     report = Report(days, since)
     by_label = {label: LabelTally(label=label) for label in RiskLabel}
-    for row in risks.decided_since(db, since, communities, pending_too=True):
-        for label, what in _judged(row):
-            _count(by_label[label], what)
-        _count(report.total, _whole(row))
+    for alike in risks.counted(db, since, communities):
+        for label, what in _judged(alike):
+            _count(by_label[label], what, alike.count)
+        _count(report.total, _whole(alike), alike.count)
     report.labels = [tally for tally in by_label.values() if tally.n or tally.missed or tally.pending]
     return report
 
 
-def _count(tally: Tally, what: str) -> None:
-    setattr(tally, what, getattr(tally, what) + 1)
+def _count(tally: Tally, what: str, number: int) -> None:
+    setattr(tally, what, getattr(tally, what) + number)
 
 
-def _judged(row: RiskItemRow) -> Iterator[tuple[RiskLabel, str]]:
-    """Each label of an item with what came of it. A label that the person left out when they confirmed others was a
+def _judged(alike: Alike) -> Iterator[tuple[RiskLabel, str]]:
+    """Each label of items with what came of it. A label that the person left out when they confirmed others was a
     false alarm; one that they added was missed."""
-    found, confirmed = set(risks.parted(row.label_names)), set(risks.parted(row.confirmed))
-    if row.status == RiskStatus.PENDING:
+    found, confirmed = set(alike.found), set(alike.confirmed)
+    if alike.status == RiskStatus.PENDING:
         yield from ((RiskLabel(label), "pending") for label in found)
-    elif row.origin == RiskOrigin.PERSON:
+    elif alike.origin == RiskOrigin.PERSON:
         yield from ((RiskLabel(label), "missed") for label in confirmed)
     else:
         yield from ((RiskLabel(label), "confirmed" if label in confirmed else "dismissed") for label in found)
         yield from ((RiskLabel(label), "missed") for label in confirmed - found)
 
 
-def _whole(row: RiskItemRow) -> str:
-    if row.origin == RiskOrigin.PERSON and row.status == RiskStatus.CONFIRMED:
+def _whole(alike: Alike) -> str:
+    if alike.origin == RiskOrigin.PERSON and alike.status == RiskStatus.CONFIRMED:
         return "missed"
-    return row.status
+    return alike.status
 
 
 def export(db: ReadSession, services: Services, communities: frozenset[str] | None, days: int) -> Iterator[str]:
