@@ -85,7 +85,7 @@ def _counts(one: Located, plain: str, known: Sequence[Fact]) -> bool:
     if fact.kind == "share":
         return fact.text not in _NO_SHARE
     if fact.kind == "day":
-        return fact.value[0] == "周"
+        return fact.value[:1] == "周" and fact.value != "周末"
     if fact.kind == "code":
         return any(char.isdigit() for char in fact.text) and bool(_CODED.search(before))
     if fact.unit in ("元", "角"):

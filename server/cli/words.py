@@ -20,6 +20,7 @@ _WORDS = {
     "thinking": ("等待结果（最多 {seconds} 秒）", "waiting for the result (at most {seconds} s)"),
     "broken_index_discarded": ("向量索引已损坏，从头重建", "the vector index is damaged and is built from nothing"),
     # copy
+    "advice": ("改法", "advice"),
     "copy_clean": ("没有发现问题", "nothing found"),
     "copy_blocks": ("这段文案不能通过，请按建议修改", "this text would be refused: change it as advised"),
     "scanned": ("查了 {entries} 条，{found} 条要看", "{entries} entries read, {found} to look at"),
