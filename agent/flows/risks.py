@@ -11,9 +11,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from agent.flows import intake, outgoing, risk_items
+from agent.flows import copy_review, intake, outgoing, risk_items
+from agent.flows.copy_review import Override
 from agent.flows.outgoing import Effect
 from agent.services import Services
+from agent.steps import copy_check
 from agent.steps.risk_ladder import Proposal, Why
 from agent.steps.risk_policy import PENALTIES, STANCES
 from core import tunables
@@ -66,6 +68,7 @@ class Ruling:
     send_private: bool | None = None
     send_rules: bool | None = None
     reason: str | None = None
+    override_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def decide(services: Services, caller: Caller, risk_id: str, ruling: Ruling, *, 
     """Carry out a decision; what an `undoable` one sends is not handed out before the undo window is over.
 
     Raises `NotFound` `risk_not_found`, `Forbidden`, `BadInput` (`risk_fields_not_expected`, `minutes_not_expected`,
-    `risk_no_penalty`, `risk_no_member`, `text_missing`, `text_too_long`, `slot_unfilled`, `rules_name_member`),
+    `risk_no_penalty`, `risk_no_member`, `text_missing`, `text_too_long`, `slot_unfilled`, `rules_name_member`,
+    `copy_blocked`, `reason_missing`),
     `Conflict` (`risk_decided`, `risk_changed`) with the state that won.
     """
     with services.database.write() as db:
@@ -144,6 +148,7 @@ def _confirm(
         raise Conflict("risk_decided", extra=risks.state_of(item))
     message = _message(db, item)
     full = _completed(db, services, item, message, ruling)
+    overridden = _fit(caller, item, full, ruling)
     keys = MemberKeys(db, services.keyring)
     private = keys.protect(item.member_id, full.private_text or "", "draft")
     rules = keys.protect(None, full.rules_text or "", "draft")
@@ -174,8 +179,25 @@ def _confirm(
         decision=f"{item.id}:{moved.version}",
         wait=timedelta(seconds=window),
     )
+    if overridden:
+        details = {"version": moved.version, "labels": overridden, "reason": _reason(ruling)}
+        db.audit(Deed(caller, "risk.copy_overridden", "risk", item.id, item.community_id, details))
     db.after_commit(services.delivery_due)
     return Decided(moved, window)
+
+
+def _fit(caller: Caller, item: RiskItemRow, full: Ruling, ruling: Ruling) -> list[str]:
+    """The typed words that would go out, through the copy check; the labels that were let pass."""
+    goes = [full.private_text if ruling.private_text and full.send_private else None]
+    goes.append(full.rules_text if ruling.rules_text and full.send_rules else None)
+    passed: set[str] = set()
+    for text in filter(None, goes):
+        stops = copy_check.blocking(copy_check.check(text, []), typed=True)
+        if stops:
+            override = Override(ruling.override_copy, ruling.reason)
+            copy_review.require_override(caller, item.community_id, text, stops, override)
+            passed |= {hit.label.value for hit in stops}
+    return sorted(passed)
 
 
 def _reason(ruling: Ruling) -> str | None:
@@ -276,7 +298,7 @@ def _effects(
 
 def _dismiss(db: WriteSession, services: Services, caller: Caller, item: RiskItemRow, ruling: Ruling) -> Decided:
     given = (ruling.labels, ruling.action, ruling.minutes, ruling.private_text, ruling.rules_text)
-    if any(value is not None for value in (*given, ruling.send_private, ruling.send_rules)):
+    if ruling.override_copy or any(value is not None for value in (*given, ruling.send_private, ruling.send_rules)):
         raise BadInput("risk_fields_not_expected", extra={"field": "decision"})
     moved = _move(
         db,

@@ -184,6 +184,7 @@ class DecisionIn(Strict):
     send_private: bool | None = None
     send_rules: bool | None = None
     reason: str | None = Field(None, max_length=500)
+    override_copy: bool = Field(False, description="let a failed copy check pass; needs `copy:override` and a reason")
 
     def ruling(self) -> Ruling:
         """As the flow takes it."""

@@ -13,6 +13,7 @@ from agent.flows import risk_report
 from agent.flows import risks as flow
 from agent.flows import settings as settings_flow
 from agent.flows.risks import Choice, Decided, Ruling
+from agent.steps import copy_check
 from core.caller import Caller
 from core.errors import BadInput, Conflict, Forbidden, ForPeople, NotFound
 from core.vocabulary import CommunityType, DeliveryKind, DeliveryState, MessageStage, RiskAction, RiskLabel, RiskStatus
@@ -172,7 +173,10 @@ def test_an_insult_is_medium_and_a_private_warning_is_proposed(house: House) -> 
 def test_personal_data_stays_masked_in_the_item_and_what_is_sent(house: House) -> None:
     # scope: 35
     item = flagged(house, "他家住建设路88号3栋2单元501，电话13912345678，大家去找他")
-    done = confirm(house, item, private_text="请不要发别人的电话13912345678哦", send_private=True)
+    words: dict[str, Any] = {"private_text": "请不要发别人的电话13912345678哦", "send_private": True}
+    with pytest.raises(BadInput, match="copy_blocked"):
+        confirm(house, item, **words)
+    done = confirm(house, item, override_copy=True, reason="本人的号码", **words)
     private = next(row for row in sent(house, item) if row.kind == "private")
     for text in (str(item.labels), done.row.private_text, private.text):
         assert "13912345678" not in (text or "")
@@ -417,6 +421,22 @@ def test_wrong_fields_are_refused_and_change_nothing(house: House) -> None:
     with pytest.raises(BadInput, match="risk_fields_not_expected"):
         dismiss(house, item, action=RiskAction.MUTE)
     assert (again(house, item).status, house.deliveries()) == (RiskStatus.PENDING, [])
+
+
+def test_our_own_words_pass_the_copy_check(house: House) -> None:
+    for number, text in enumerate((AD, SCAM, DESPAIR, "你就是个傻逼，滚出这个群", "出银行卡四件套，全新未用，要的私")):
+        item = flagged(house, text, f"m-{number}", sender={"id": f"wx-{number}"})
+        for words in (item.private_text, item.rules_text):
+            assert copy_check.blocking(copy_check.check(words or "", []), typed=True) == []
+
+
+def test_typed_promises_are_stopped_by_the_copy_check(house: House) -> None:
+    item = flagged(house)
+    with pytest.raises(BadInput, match="copy_blocked"):
+        confirm(house, item, rules_text="本群全网最低价，保证一个月瘦20斤，请大家守规矩")
+    with pytest.raises(BadInput, match="reason_missing"):
+        confirm(house, item, rules_text="本群全网最低价，请大家守规矩", override_copy=True)
+    assert again(house, item).status == RiskStatus.PENDING
 
 
 def test_typed_words_are_sent_with_the_name_as_a_slot_and_another_action_gets_its_own_words(house: House) -> None:
