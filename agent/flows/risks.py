@@ -6,18 +6,15 @@ offence leaves the ladder, what is still queued is cancelled. What went out alre
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, Final
 
-from agent.flows import copy_review, intake, outgoing, risk_items
-from agent.flows.copy_review import Override
+from agent.flows import intake, outgoing, risk_items
 from agent.flows.outgoing import Effect
+from agent.flows.risk_ruling import Choice, Ruling, completed, fit
 from agent.services import Services
-from agent.steps import copy_check
-from agent.steps.risk_ladder import Proposal, Why
-from agent.steps.risk_policy import PENALTIES, STANCES
+from agent.steps.risk_policy import STANCES
 from core import tunables
 from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound
@@ -34,7 +31,6 @@ from core.vocabulary import (
     RiskStatus,
     SenderRole,
 )
-from knowledge.slots import slots
 from store import changes, communities, deliveries, drafts, members, messages, risks, settings
 from store.audit import Deed
 from store.deliveries import DeliveryRow
@@ -43,32 +39,11 @@ from store.risks import UNDECIDED, RiskItemRow
 from store.session import ReadSession, WriteSession
 from store.vault import MemberKeys, Protected
 
-MOST_TEXT: Final = 4_000
+__all__ = ["Choice", "Decided", "Ruling", "decide", "flag", "undo"]
+
 _HANDOVER: Final = timedelta(seconds=1)
 _GONE: Final = (DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
 _MODERATES: Final = (RiskAction.MUTE, RiskAction.REMOVE)
-
-
-class Choice(StrEnum):
-    CONFIRM = "confirm"
-    DISMISS = "dismiss"
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What a person wants done with an item that they saw in `version`. With `confirm`, what is None is as proposed."""
-
-    choice: Choice
-    version: int
-    labels: tuple[RiskLabel, ...] | None = None
-    action: RiskAction | None = None
-    minutes: int | None = None
-    private_text: str | None = None
-    rules_text: str | None = None
-    send_private: bool | None = None
-    send_rules: bool | None = None
-    reason: str | None = None
-    override_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +122,8 @@ def _confirm(
     if item.status != RiskStatus.PENDING:
         raise Conflict("risk_decided", extra=risks.state_of(item))
     message = _message(db, item)
-    full = _completed(db, services, item, message, ruling)
-    overridden = _fit(caller, item, full, ruling)
+    full = completed(db, services, item, message, ruling)
+    overridden = fit(caller, item, full, ruling)
     keys = MemberKeys(db, services.keyring)
     private = keys.protect(item.member_id, full.private_text or "", "draft")
     rules = keys.protect(None, full.rules_text or "", "draft")
@@ -186,91 +161,8 @@ def _confirm(
     return Decided(moved, window)
 
 
-def _fit(caller: Caller, item: RiskItemRow, full: Ruling, ruling: Ruling) -> list[str]:
-    """The typed words that would go out, through the copy check; the labels that were let pass."""
-    goes = [full.private_text if ruling.private_text and full.send_private else None]
-    goes.append(full.rules_text if ruling.rules_text and full.send_rules else None)
-    passed: set[str] = set()
-    for text in filter(None, goes):
-        stops = copy_check.blocking(copy_check.check(text, []), typed=True)
-        if stops:
-            override = Override(ruling.override_copy, ruling.reason)
-            copy_review.require_override(caller, item.community_id, text, stops, override)
-            passed |= {hit.label.value for hit in stops}
-    return sorted(passed)
-
-
 def _reason(ruling: Ruling) -> str | None:
     return mask(ruling.reason).text[:500] if ruling.reason else None
-
-
-def _completed(db: ReadSession, services: Services, item: RiskItemRow, message: MessageRow, ruling: Ruling) -> Ruling:
-    """The ruling with everything that it left out, its texts as they are to be kept."""
-    labels = ruling.labels or tuple(RiskLabel(label) for label in risks.parted(item.label_names))
-    action = ruling.action or RiskAction(item.action)
-    proposed = action == item.action
-    _check_action(item, labels, action)
-    minutes = _minutes(db, item, action, ruling.minutes)
-    if proposed and ruling.labels is None and minutes == item.minutes:
-        drafted = (item.private_text, item.rules_text)
-    else:
-        texts = risk_items.drafted(db, message, labels, Proposal(action=action, minutes=minutes, why=Why.LADDER))
-        drafted = (texts.private, texts.rules)
-    send_private = item.sends_private if proposed else action is RiskAction.WARN_PRIVATE
-    send_rules = item.sends_rules if proposed else action is RiskAction.RESTATE_RULES
-    full = replace(
-        ruling,
-        labels=labels,
-        action=action,
-        minutes=minutes,
-        private_text=_typed(db, services, item, ruling.private_text, "private_text") or drafted[0],
-        rules_text=_typed(db, services, item, ruling.rules_text, "rules_text") or drafted[1],
-        send_private=send_private if ruling.send_private is None else ruling.send_private,
-        send_rules=send_rules if ruling.send_rules is None else ruling.send_rules,
-    )
-    _check_texts(item, full)
-    return full
-
-
-def _check_action(item: RiskItemRow, labels: Sequence[RiskLabel], action: RiskAction) -> None:
-    if action in PENALTIES and RiskLabel.SELF_HARM in labels:
-        raise BadInput("risk_no_penalty", extra={"field": "action"})
-    if action in PENALTIES and item.member_id is None:
-        raise BadInput("risk_no_member", extra={"field": "action"})
-
-
-def _minutes(db: ReadSession, item: RiskItemRow, action: RiskAction, wanted: int | None) -> int | None:
-    if action is not RiskAction.MUTE:
-        if wanted is not None:
-            raise BadInput("minutes_not_expected", extra={"field": "minutes"})
-        return None
-    return wanted or item.minutes or risk_items.ladder(db, item.community_id).mute_minutes
-
-
-def _typed(db: ReadSession, services: Services, item: RiskItemRow, text: str | None, field: str) -> str | None:
-    """What a person typed, the member's name turned back into its slot."""
-    if text is None or not text.strip():
-        return None
-    if len(text) > MOST_TEXT:
-        raise BadInput("text_too_long", extra={"field": field}, most=MOST_TEXT)
-    kept = outgoing.name_to_slot(db, services, item.member_id, text)
-    named = slots(kept)
-    unfilled = [name for name in named if name != outgoing.MEMBER_NAME]
-    if unfilled:
-        raise BadInput("slot_unfilled", extra={"field": field}, slot=unfilled[0])
-    if field == "rules_text" and named:
-        # What everybody reads puts nobody in the pillory.
-        raise BadInput("rules_name_member", extra={"field": field})
-    return kept
-
-
-def _check_texts(item: RiskItemRow, full: Ruling) -> None:
-    if full.send_private and item.member_id is None:
-        raise BadInput("risk_no_member", extra={"field": "send_private"})
-    if full.send_private and not full.private_text:
-        raise BadInput("text_missing", extra={"field": "private_text"})
-    if full.send_rules and not full.rules_text:
-        raise BadInput("text_missing", extra={"field": "rules_text"})
 
 
 def _effects(

@@ -133,6 +133,7 @@ def _past(one: dict[str, Any]) -> dict[str, Any]:
 @click.option("--rules", metavar="TEXT", help="群公告全文 / announcement, default: the drafted one")
 @click.option("--send-private/--no-private", default=None, help="是否发私信 / whether to write to the member")
 @click.option("--send-rules/--no-rules", default=None, help="是否重申群规 / whether to restate the rules")
+@click.option("--override-copy", is_flag=True, help="文案检查没过也发 / let a failed copy check pass, with --reason")
 @_reason
 @_version
 def confirm(
@@ -144,6 +145,7 @@ def confirm(
     rules: str | None,
     send_private: bool | None,
     send_rules: bool | None,
+    override_copy: bool,
     reason: str | None,
     version: int | None,
 ) -> None:
@@ -159,6 +161,7 @@ def confirm(
         "rules_text": rules,
         "send_private": send_private,
         "send_rules": send_rules,
+        "override_copy": override_copy or None,
         "reason": reason,
     }
     _decide(risk_id, "confirm", version, given)
