@@ -94,7 +94,7 @@ def page(
         "locale": locale,
         "visitor": visitor,
         "places": places(visitor.caller) if visitor else [],
-        "waiting": lambda place: waiting(services_of(request), visitor, place) if visitor else 0,
+        "waits_at": lambda place: waiting(services_of(request), visitor, place) if visitor else 0,
         "static": static_root(),
         "script_texts": texts.for_scripts(locale),
         "now": services_of(request).clock.now(),

@@ -146,12 +146,10 @@ def _with_winner(services: Services, lost: Conflict) -> Conflict:
 
 
 class TextsView(BaseModel):
-    """The words that fit an action, and whether a confirmation with it sends them."""
+    """The words that fit an action."""
 
     private_text: str | None
     rules_text: str | None
-    sends_private: bool
-    sends_rules: bool
 
 
 @calls.get("/{risk_id}/texts")
@@ -174,8 +172,6 @@ def texts(
         return TextsView(
             private_text=Words(db, services).shown(item.member_id, private),
             rules_text=drafted.rules,
-            sends_private=private is not None and action is RiskAction.WARN_PRIVATE,
-            sends_rules=drafted.rules is not None and action is RiskAction.RESTATE_RULES,
         )
 
 

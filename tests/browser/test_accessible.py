@@ -10,7 +10,7 @@ from tests.browser.conftest import Bot
 pytestmark = pytest.mark.usefixtures("url")
 
 # Every control has a name, every image a text, every id is one, and there is one first heading.
-_FLAWS = """() => {
+FLAWS = """() => {
   const seen = (node) => node.checkVisibility({ visibilityProperty: true });
   const named = (node) => (node.getAttribute("aria-label") || node.title || node.innerText
     || [...(node.labels ?? [])].map((label) => label.innerText).join("") || "").trim();
@@ -28,7 +28,7 @@ _FLAWS = """() => {
 }"""
 
 # WCAG 2.2 AA: 4.5 to 1 for text. Disabled controls are exempt.
-_FAINT = """() => {
+FAINT = """() => {
   const parse = (value) => (value.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
     .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
@@ -70,7 +70,7 @@ def test_every_page(coloured: Page, bot: Bot, url: str) -> None:
     flaws: list[Any] = []
 
     def look(at: str) -> None:
-        flaws.extend((at, flaw) for flaw in (*page.evaluate(_FLAWS), *page.evaluate(_FAINT)))
+        flaws.extend((at, flaw) for flaw in (*page.evaluate(FLAWS), *page.evaluate(FAINT)))
 
     page.goto(f"{url}/console/login")
     look("login")

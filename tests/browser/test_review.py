@@ -99,7 +99,7 @@ def test_reject_with_reason_escalate_and_snooze(entered: Page, bot: Bot) -> None
         bot.say(name=name)
     _open(page, "甲甲")
     page.keyboard.press("r")
-    page.get_by_label("理由").fill("问的不是这个")
+    page.get_by_label("理由（").fill("问的不是这个")
     page.keyboard.press("Enter")
     expect(page.locator(".toast", has_text="已拒绝")).to_be_visible()
     expect(page.locator("article h2")).to_have_text("乙乙")

@@ -12,6 +12,7 @@ export function openInbox({ path, kind, search, ready, counted = () => {} }) {
   const wide = matchMedia("(min-width: 800px)");
   const self = { list, panel, busy: false, item, current, choose, leave, refresh, neighbour, goOn, step, changed, start };
   let loading = 0;
+  let coming = null;
 
   const lines = () => [...list.querySelectorAll("[data-id]")];
   const ids = () => lines().map((line) => line.dataset.id);
@@ -32,7 +33,10 @@ export function openInbox({ path, kind, search, ready, counted = () => {} }) {
   }
 
   async function choose(id, { focus = false } = {}) {
+    // Asked for already: a second answer would come over what is being typed into the first.
+    if (coming === id) return;
     const mine = ++loading;
+    coming = id;
     mark(id);
     try {
       const html = await fragment(`${path}/${id}/panel`);
@@ -41,6 +45,8 @@ export function openInbox({ path, kind, search, ready, counted = () => {} }) {
     } catch (error) {
       if (mine === loading) tell(error);
       return;
+    } finally {
+      if (mine === loading) coming = null;
     }
     inbox.classList.add("chosen");
     history.replaceState(null, "", `${path}/${id}${search}`);
@@ -59,6 +65,7 @@ export function openInbox({ path, kind, search, ready, counted = () => {} }) {
 
   function leave() {
     loading += 1;
+    coming = null;
     inbox.classList.remove("chosen");
     panel.replaceChildren(document.getElementById("none").content.cloneNode(true));
     mark(null);

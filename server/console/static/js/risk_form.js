@@ -66,7 +66,7 @@ function show(form) {
   form.querySelector('[data-decide="confirm"]').disabled = !chosen(form).length;
 }
 
-async function redraft(form, { flags }) {
+async function redraft(form) {
   const mine = ++asking;
   const asked = new URLSearchParams({ action: form.elements.action.value });
   if (minutesOf(form)) asked.set("minutes", minutesOf(form));
@@ -74,7 +74,7 @@ async function redraft(form, { flags }) {
   try {
     const words = await get(`/console/api/risks/${form.dataset.risk}/texts?${asked}`);
     if (mine !== asking) return;
-    for (const kind of KINDS) put(form, kind, words, flags);
+    for (const kind of KINDS) put(form, kind, words);
     show(form);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -82,13 +82,12 @@ async function redraft(form, { flags }) {
   }
 }
 
-function put(form, kind, words, flags) {
+function put(form, kind, words) {
   const area = textOf(form, kind);
   if (!area) return;
   const typed = isTyped(area);
   area.dataset.suggested = words[`${kind}_text`] ?? "";
   if (!typed) area.value = area.dataset.suggested;
-  if (flags) sendOf(form, kind).checked = words[`sends_${kind}`];
 }
 
 document.addEventListener("change", (event) => {
@@ -98,10 +97,17 @@ document.addEventListener("change", (event) => {
   // Back to what was proposed, with nothing else changed: what the item came with.
   const asProposed = name === "action" && event.target.value === form.dataset.action && !otherLabels(form);
   if (asProposed) restore(form);
-  else if (name === "action") redraft(form, { flags: true });
-  else if ((name === "minutes" || name === "labels") && chosen(form).length) redraft(form, { flags: false });
+  else if (["action", "minutes", "labels"].includes(name) && chosen(form).length) redraft(form);
+  if (name === "action" && !asProposed) flag(form);
   show(form);
 });
+
+// What another action than the proposed one sends by itself; as the service has it.
+const SENDS = { private: "warn_private", rules: "restate_rules" };
+
+function flag(form) {
+  for (const kind of KINDS) if (sendOf(form, kind)) sendOf(form, kind).checked = form.elements.action.value === SENDS[kind];
+}
 
 function restore(form) {
   asking += 1;
