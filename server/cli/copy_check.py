@@ -49,7 +49,9 @@ def _lines(text: str, found: dict[str, Any]) -> list[str]:
     lines = list(underlined(text, places))
     if not found["labels"]:
         return [*lines, word("copy_clean")]
-    return [*lines, table(found["labels"], ("label", "text", "advice"), widest=60), word("copy_blocks")]
+    for hit in found["labels"]:
+        lines += [f"{hit['label']}  {plain(hit['text'])}", f"  → {hit['advice']}"]
+    return [*lines, word("copy_blocks")]
 
 
 @click.command("check", cls=Command)
