@@ -29,11 +29,13 @@ FEWEST_ROWS: Final = 2
 """Runs that stand in fewer rows are left out."""
 FEWEST_POSITIVE: Final = 15
 """Labels with fewer sentences get no curve."""
+BY_FORM: Final = frozenset({RiskLabel.PRIVACY, RiskLabel.FLOODING})
+"""Numbers prove themselves and volume is counted: no wording tells."""
 FOLDS: Final = 5
 WORD_ROWS: Final = 3
 WORD_ODDS: Final = 0.3
 MOST_WORDS: Final = 6_000
-QUIET_RATE: Final = {RiskLabel.ABUSE: 0.004}
+QUIET_RATE: Final = {RiskLabel.ABUSE: 0.003}
 OTHER_QUIET_RATE: Final = 0.0005
 """Share of ordinary messages that one label may take for its own at its limit; all together stay below 1 %. Abuse has
 most of it: friends tease each other in the words of enemies."""
@@ -127,7 +129,7 @@ def worth_undisguising(rows: Sequence[Sentence]) -> tuple[str, ...]:
 def fit(taught: Lesson, words: Sequence[str], encoder: str, quiet: Lesson | None = None) -> Classifier:
     """The classifier of these rows. Its limits are those that serve the rows best when each fold is judged by the
     others; `quiet` ordinary messages raise them where they would be disturbed."""
-    labels = tuple(label for label in RiskLabel if _count(taught, label) >= FEWEST_POSITIVE)
+    labels = tuple(label for label in RiskLabel if label not in BY_FORM and _count(taught, label) >= FEWEST_POSITIVE)
     whole = _fitted(taught, labels, words, encoder)
     folds = np.arange(len(taught.sentences)) % FOLDS
     chances = np.zeros((2, len(folds), len(labels)))

@@ -20,6 +20,8 @@ __all__ = ["Hit", "LexiconError", "LexiconSet", "hits", "lexicon_layer", "shippe
 LAYER = "lexicon"
 MOST_PLACES = 20
 """Places reported per rule: a message that repeats a word a thousand times counts once anyway."""
+_DISGUISE = "homophone"
+"""So begins the note of a row whose word is a disguise: what sounds like it again may be anything."""
 _NEGATIONS = ("不", "没", "非", "不是", "没有", "不会")
 
 
@@ -178,8 +180,9 @@ def _files() -> tuple[Lexicon, ...]:
 
 
 def words() -> frozenset[str]:
-    """Every word that a shipped rule looks for."""
-    return frozenset(word for lexicon in _files() for rule in lexicon.rules for group in rule.groups for word in group)
+    """Every word that a shipped rule looks for, but for those that are disguises themselves."""
+    rules = (rule for lexicon in _files() for rule in lexicon.rules if not rule.note.startswith(_DISGUISE))
+    return frozenset(word for rule in rules for group in rule.groups for word in group)
 
 
 @lru_cache(maxsize=128)

@@ -48,7 +48,7 @@ LAYERS: tuple[Layer, ...] = (lexicon_layer, pattern_layer, contact_layer)
 
 DEFAULTS = RiskThresholds()
 ABOUT = 0.55
-"""Share of the classifiers' weight that is left where the text only talks about it; from 0.91 on it still holds."""
+"""Share of an offer's weight that is left where the text only talks about one; from 0.91 on one sign still holds."""
 NEAR_BEST = 0.9
 _CLASSIFIERS = frozenset({risk_classifier.LAYER, risk_classifier.OWN_LAYER})
 _MOST_QUOTES = 3
@@ -205,7 +205,7 @@ def _look(text: str, message: ScreenInput, setup: Setup) -> list[Sign]:
     signs = [sign for layer in setup.layers for sign in layer(normalized, message)]
     added = added_hits(setup.rules, normalized)
     signs += [Sign(hit.label, hit.weight, hit.start, hit.end, COMMUNITY, hit.word) for hit in added]
-    return _without_allowed(signs, normalized, setup)
+    return _excused(signs, normalized, setup)
 
 
 def _classified(text: str, setup: Setup, vector: Array | None) -> list[Sign]:
@@ -213,9 +213,7 @@ def _classified(text: str, setup: Setup, vector: Array | None) -> list[Sign]:
         return []
     normalized = normalize(text)
     signs = risk_classifier.signs(normalized, _reading(normalized), vector, setup.own)
-    if any(sign.label in _PROMOTING for sign in signs) and frames.is_about(normalized):
-        signs = [_talked_about(sign) for sign in signs]
-    return _without_allowed(signs, normalized, setup)
+    return _excused(signs, normalized, setup)
 
 
 def _talked_about(sign: Sign) -> Sign:
@@ -223,7 +221,8 @@ def _talked_about(sign: Sign) -> Sign:
     return sign._replace(weight=round(sign.weight * ABOUT, 4)) if sign.label in _PROMOTING else sign
 
 
-def _without_allowed(signs: list[Sign], normalized: Normalized, setup: Setup) -> list[Sign]:
+def _excused(signs: list[Sign], normalized: Normalized, setup: Setup) -> list[Sign]:
+    """Less what the text only talks about, without what the community allows."""
     """Danger to life is heard in whatever phrase it stands."""
     fine = allowed_spans(setup.rules, normalized)
     return [
