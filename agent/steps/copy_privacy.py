@@ -15,12 +15,13 @@ _ABROAD: Final = re.compile(r"(?<![\d-])09\d\d([- ]?)\d{3}\1\d{3}(?![\d-])")
 _HOUSE: Final = re.compile(
     r"客服|热线|专线|售后|门店|门市|店铺|店里|本店|前台|咨询|退货|退换|寄回|寄到|仓|自提点|营业|物业|值班|报修|官方|总机"
     r"|订位|订座|预约|对公|公户|公司|校区|救助|急救|举报|投诉|服务|商务|合作|报名|集合|活动地点|地点|教室|场地|工作室|发票"
-    r"|邮箱|邮件|基地|图书馆|活动中心|社区|书店|站点|驿站|维修"
+    r"|基地|图书馆|活动中心|社区|书店|站点|驿站|维修"
 )
 _PERSON: Final = re.compile(
     r"先生|女士|小姐|太太|阿姨|叔叔|大爷|奶奶|爷爷|妈妈|爸爸|[妈爸姐哥弟妹嫂姨]|老师|同学|师傅|家长|业主|邻居|团友|群友|会员|成员"
     r"|失主|机主|车主|主人|买家|收件|收货|中奖|户主|住户|家里|她家|他家|本人"
 )
+_OWNER: Final = re.compile(r"本人|先生|女士|小姐|妈妈|爸爸|老师|同学|会员")
 _NAME: Final = re.compile(
     r"[赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦许何吕施张孔曹严华金魏陶姜谢邹苏潘葛范彭鲁韦马苗方俞任袁柳鲍史唐费薛雷贺倪汤"
     r"罗毕郝安常于傅齐康伍余顾孟黄穆萧尹姚邵汪毛戴宋熊舒项董梁杜阮蓝闵季贾江童郭梅林钟徐邱骆高夏蔡田樊胡凌霍虞万柯管"
@@ -88,7 +89,8 @@ def _may_stand(text: str, kind: PersonalDataKind, start: int, end: int, known: S
         return False
     if house or (not owned and any(_HOUSE.search(_beside(source, text[start:end])) for source in known)):
         return True
-    return kind in _MAY_BE_MEANT and not (owned or _PERSON.search(around))
+    persons = _OWNER if kind is PersonalDataKind.EMAIL else _PERSON
+    return kind in _MAY_BE_MEANT and not (owned or persons.search(around))
 
 
 def _has(known: Sequence[str], words: str) -> bool:
