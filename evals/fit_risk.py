@@ -35,7 +35,7 @@ FOLDS: Final = 5
 WORD_ROWS: Final = 3
 WORD_ODDS: Final = 0.3
 MOST_WORDS: Final = 6_000
-QUIET_RATE: Final = {RiskLabel.ABUSE: 0.003}
+QUIET_RATE: Final = {RiskLabel.ABUSE: 0.002}
 OTHER_QUIET_RATE: Final = 0.0005
 """Share of ordinary messages that one label may take for its own at its limit; all together stay below 1 %. Abuse has
 most of it: friends tease each other in the words of enemies."""

@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 from math import log1p
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,7 +212,7 @@ def load(file: Traversable | Path) -> Classifier:
             tuple(Limit(float(alone), float(joint)) for alone, joint in arrays["limits"]),
             str(arrays["encoder"]),
         )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise ClassifierError(f"{file.name} cannot be used: {error}") from error
 
 

@@ -1,0 +1,113 @@
+"""Fitting the risk classifiers: on sentences of ours, on what a deployment's people decided, and what comes back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.steps import risk_classifier
+from agent.steps.risk_classifier import ClassifierError, load
+from agent.steps.risk_reading import read
+from core.text import normalize
+from core.vocabulary import RiskLabel
+from evals import fit_risk
+from evals.fit_risk import Sentence
+from evals.rows import BadFile
+from knowledge.embeddings import Vectors
+
+AD = frozenset({RiskLabel.AD_SPAM})
+GOODS = ("纸尿裤", "面膜", "茶叶", "男鞋", "手机壳", "蜂蜜", "燕窝", "耳机", "书包", "童装", "口红", "大米")
+OFFERED = [f"{one}批发，要的私聊我下单" for one in GOODS] + [f"加我拿{one}，一手货源" for one in GOODS]
+ASKED = [f"谁用过这个{one}，好用吗" for one in GOODS] + [f"今天的{one}团购几点截单" for one in GOODS]
+
+
+class Counting:
+    """An encoder of two numbers: how much a text sounds like an offer, and one."""
+
+    name = risk_classifier.shipped().encoder
+    dimensions = 512
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        rows[:, 0] = [("批发" in text) + ("加我" in text) for text in texts]
+        return rows
+
+
+@pytest.fixture(scope="module")
+def taught() -> fit_risk.Lesson:
+    rows = [Sentence(text, AD) for text in OFFERED] + [Sentence(text, frozenset()) for text in ASKED]
+    mixed = [rows[n] for n in np.random.default_rng(0).permutation(len(rows))]
+    return fit_risk.lesson(mixed, (), Counting(), on_shipped=False)
+
+
+def judged(classifier: risk_classifier.Classifier, text: str) -> dict[RiskLabel, float]:
+    return {one.label: one.weight for one in classifier.judge(read(normalize(text)), least=0.0)}
+
+
+def test_learnt_label_holds_for_new_texts(taught: fit_risk.Lesson) -> None:
+    made = fit_risk.fit(taught, (), "counting")
+    assert made.labels == (RiskLabel.AD_SPAM,)
+    assert judged(made, "牛奶批发，要的私聊我下单")[RiskLabel.AD_SPAM] >= 0.5
+    assert judged(made, "谁用过这个牛奶，好用吗")[RiskLabel.AD_SPAM] < 0.5
+
+
+def test_labels_with_few_sentences_get_no_curve(taught: fit_risk.Lesson) -> None:
+    rare = taught.some(np.arange(fit_risk.FEWEST_POSITIVE))
+    assert fit_risk.fit(taught, (), "counting").labels == (RiskLabel.AD_SPAM,)
+    assert sum(bool(row.labels) for row in rare.sentences) < fit_risk.FEWEST_POSITIVE
+
+
+def test_ordinary_messages_raise_the_limits(taught: fit_risk.Lesson) -> None:
+    quiet = fit_risk.lesson([Sentence("牛奶批发，要的私聊我下单", frozenset())] * 20, (), Counting(), on_shipped=False)
+    calm, plain = fit_risk.fit(taught, (), "counting", quiet), fit_risk.fit(taught, (), "counting")
+    assert calm.limits[0].alone > plain.limits[0].alone
+
+
+def test_saved_classifier_comes_back(taught: fit_risk.Lesson, tmp_path: Path) -> None:
+    made = fit_risk.fit(taught, ("加我",), "counting")
+    fit_risk.save(made, tmp_path / "risk.npz")
+    back = load(tmp_path / "risk.npz")
+    assert (back.labels, back.words, back.encoder, list(back.rows)) == (
+        made.labels,
+        made.words,
+        "counting",
+        list(made.rows),
+    )
+    text = "童装批发，要的私聊我下单"
+    assert judged(back, text)[RiskLabel.AD_SPAM] == pytest.approx(judged(made, text)[RiskLabel.AD_SPAM], abs=0.02)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])
+def test_broken_artefact_says_so(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "risk.npz").write_bytes(content)
+    with pytest.raises(ClassifierError, match=r"risk\.npz"):
+        load(tmp_path / "risk.npz")
+
+
+def test_a_deployment_learns_what_its_people_decided() -> None:
+    ours = "禾豆换物帖：拿禾豆换你家闲置，私我"
+    rows = [Sentence(f"{ours} {n}", AD) for n in range(20)] + [Sentence(text, frozenset()) for text in ASKED]
+    own = fit_risk.refit(rows, Counting())
+    reading = read(normalize(f"{ours} 21"))
+    vector = Counting().embed([reading.text])[0]
+    found = {one.label: one.weight for one in risk_classifier.judge(reading, vector, own)}
+    assert found[RiskLabel.AD_SPAM] >= 0.5
+    assert set(risk_classifier.shipped().labels) <= set(own.labels)
+
+
+def test_command_writes_the_artefact_and_its_card(tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    rows = [(text, '["ad_spam"]') for text in OFFERED] + [(text, "[]") for text in ASKED]
+    lines = (f'{{"id": "{n}", "text": "{text}", "labels": {labels}}}' for n, (text, labels) in enumerate(rows))
+    data.write_text("\n".join(lines), "utf-8")
+    report = fit_risk.run([data], None, None, tmp_path / "out.npz", Counting(), on_shipped=False)
+    assert report.facts["rows"] == len(rows)
+    assert "| `ad_spam` | 24 |" in (tmp_path / "out.md").read_text("utf-8")
+
+
+def test_nothing_labelled_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"id": "1", "text": "好的", "labels": []}', "utf-8")
+    with pytest.raises(BadFile, match="no row with a label"):
+        fit_risk.run([data], None, None, tmp_path / "out.npz", Counting(), on_shipped=False)
