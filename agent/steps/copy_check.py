@@ -91,9 +91,14 @@ def _stands(text: str, spot: Spot, sources: Sequence[str]) -> bool:
     if spot.rule.label == CopyLabel.FALSE_SCARCITY:
         meant = [source for source in plain if _SCARCE.search(source)]
         return any(not _PLENTY.search(source) and (with_fact or copy_facts.has_fact(source)) for source in meant)
-    chars = set(_HAN.findall(words))
-    shared = max(len(chars & set(source)) / len(chars) for source in plain) if chars else 1.0
+    shared = max(_shared(words, plain), _shared(text[spot.start : spot.end], plain))
     return shared >= (_SHARED_WITH_FACT if with_fact else _SHARED)
+
+
+def _shared(words: str, sources: Sequence[str]) -> float:
+    """Which share of the characters of `words` one source has, at best."""
+    chars = set(_HAN.findall(words))
+    return max(len(chars & set(source)) / len(chars) for source in sources) if chars else 1.0
 
 
 def _unsupported(plain: Normalized, sources: Sequence[str], others: Sequence[CopyHit]) -> Iterator[CopyHit]:

@@ -73,6 +73,8 @@ def find(plain: str, sources: Sequence[str]) -> Iterator[Located]:
     for one in here:
         if one.fact.value in bare or not _counts(one, plain, known):
             continue
+        if one.fact.kind == "day" and _in_known_days(one.fact, sources):
+            continue
         if not _borne_out(one, known) and not _follows(one, plain, worked):
             yield one
 
@@ -95,6 +97,12 @@ def _counts(one: Located, plain: str, known: Sequence[Fact]) -> bool:
     return _is_told(one, before) or (
         fact.unit not in UNITS and bool(_PRICED.search(before) or _LARGE.search(fact.text))
     )
+
+
+def _in_known_days(fact: Fact, sources: Sequence[str]) -> bool:
+    """周一到周五 are the 工作日 of a source, 周六 and 周日 its 周末."""
+    name = "周末" if fact.value in ("周六", "周日") else "工作日"
+    return any(name in source for source in sources)
 
 
 def _is_told(one: Located, before: str) -> bool:

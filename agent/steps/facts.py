@@ -77,6 +77,7 @@ _NUMBER: Final = rf"(?:(?:{_PLAIN})(?:[百千万亿]+(?:\d+(?:\.\d+)?千?)?|[kw]
 _HOUR: Final = r"(?:\d{1,2}|[一二两三四五六七八九十]{1,3})"
 _YEAR: Final = r"(?:\d{4}|[零〇一二三四五六七八九]{4})"
 _HALVES: Final = "凌晨|清晨|早上|早晨|上午|中午|下午|傍晚|晚上|晚间|夜里|今晚|明早|早|晚"
+_PARTS_OF_HOUR: Final = {"半": 30, "一刻": 15, "三刻": 45}
 _A_NUMBER: Final = 4
 """Numerals in a row from which they are a number to call or a code, spelled out: 一三八零零…"""
 _AFTER: Final = "[的了和或以内外后前起到至与及就可送减赠享满再是为在都也左多余有不要能会才即还]"
@@ -96,10 +97,11 @@ _RULES: Final = re.compile(
             r"|\(?0\d{2,3}[-) ]{0,2}\d{4}[- ]?\d{3,4}|09\d\d[- ]?\d{3}[- ]?\d{3}|0\d[- ]\d{4}[- ]\d{4})(?!\d))",
             r"(?P<dialled>[零〇一二三四五六七八九]{7,12})",
             r"(?P<code>[a-z_][a-z0-9_-]*\d[a-z0-9_-]*|[a-z][a-z0-9]*_[a-z0-9_]+|[a-z]{4,})",
+            rf"(?P<days>{_HOUR}月{_HOUR}[日号]?[-–—~至到]{_HOUR}[日号])",
             r"(?P<date>\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)"
             rf"|(?:{_YEAR}年)?{_HOUR}月{_HOUR}[日号]?|{_YEAR}年(?:{_HOUR}月)?"
             r"|(?<![\d/.])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])(?![\d/.%]))",
-            rf"(?P<time>(?:{_HALVES})?\d{{1,2}}:\d{{2}}(?::\d{{2}})?|(?:{_HALVES})?{_HOUR}(?:点钟|点半|点\d{{1,2}}分?|点))",
+            rf"(?P<time>(?:{_HALVES})?\d{{1,2}}:\d{{2}}(?::\d{{2}})?|(?:{_HALVES})?{_HOUR}(?:点钟|点半|点[一三]刻|点\d{{1,2}}分?|点))",
             rf"(?P<off>(?:省|减|降|优惠|便宜)(?:了|掉|下|近|约)?(?:{_PLAIN}) ?%"
             rf"|(?:{_PLAIN}) ?% ?(?:的?(?:优惠|折扣)|off(?![a-z])))",
             rf"(?P<share>(?:{_PLAIN}) ?%|百分之(?:{_NUMBER})|百分百"
@@ -154,6 +156,10 @@ def _read(match: re.Match[str]) -> Iterator[Fact]:
         yield Fact("amount", _coins(text), "元", text)
     elif kind == "off":
         yield Fact("discount", _spelled(10 - Decimal(re.sub(r"[^\d.]", "", text)) / 10), "", text)
+    elif kind == "days":
+        month, first, last = re.findall(rf"({_HOUR})[月日号至到~–—-]?", text)[:3]
+        yield Fact("date", f"-{_whole(month)}-{_whole(first)}", "", text)
+        yield Fact("date", f"-{_whole(month)}-{_whole(last)}", "", text)
     elif kind == "date":
         yield Fact("date", _date(text), "", text)
     elif kind == "time":
@@ -186,7 +192,7 @@ def _whole(text: str) -> str:
 
 
 def _time(text: str) -> Iterator[Fact]:
-    parts = re.fullmatch(rf"({_HALVES})?({_HOUR})(?::(\d{{2}})(?::\d{{2}})?|点(钟|半|(\d{{1,2}})分?)?)", text)
+    parts = re.fullmatch(rf"({_HALVES})?({_HOUR})(?::(\d{{2}})(?::\d{{2}})?|点(钟|半|[一三]刻|(\d{{1,2}})分?)?)", text)
     assert parts is not None
     half, hour, minutes, tail, after = parts.groups()
     if text == "一点":
@@ -194,7 +200,10 @@ def _time(text: str) -> Iterator[Fact]:
     number = int(_whole(hour))
     if half in ("下午", "傍晚", "晚上", "晚间", "夜里", "今晚", "晚") and number < 12:
         number += 12
-    yield Fact("time", f"{number}:{int(minutes or after or (30 if tail == '半' else 0)):02}", "", text)
+    elif number == 12 and half in ("晚上", "晚间", "夜里", "今晚", "晚"):
+        number = 24
+    told = minutes or after or _PARTS_OF_HOUR.get(tail or "", 0)
+    yield Fact("time", f"{number}:{int(told):02}", "", text)
 
 
 def _coins(text: str) -> str:

@@ -12,7 +12,24 @@ __all__ = ["Fact", "bare_values", "facts", "false_citations", "stands", "unsuppo
 
 _LIST_NUMBER: Final = re.compile(r"(?m)^\s*\d{1,2}(?:\. |[、)）])")
 _HALF: Final = re.compile(r"凌晨|清晨|早|上午|中午|下午|傍晚|晚|夜|今晚|明早")
-_SAME_DAY: Final = {"今晚": "今天", "今天": "今晚", "明早": "明天", "次日": "明天", "明天": "次日"}
+_MIDNIGHT: Final = {"24:00": "0:00", "0:00": "24:00"}
+_SMALLER: Final = {
+    "年": ("月", 12),
+    "小时": ("分钟", 60),
+    "千克": ("克", 1000),
+    "斤": ("克", 500),
+    "升": ("毫升", 1000),
+    "周": ("天", 7),
+}
+"""Units that are exactly so many of a smaller one. Days are no hours here: 三天 and 72小时 begin differently."""
+_SAME_DAY: Final = {
+    "今晚": ("今天", "当天"),
+    "今天": ("今晚", "当天"),
+    "当天": ("今天", "今晚"),
+    "明早": ("明天",),
+    "次日": ("明天",),
+    "明天": ("次日",),
+}
 _ONLY_A_NUMBER: Final = re.compile(r"\s*[\d.,]+\s*")
 
 
@@ -35,7 +52,9 @@ def bare_values(sources: Sequence[str]) -> set[str]:
 
 def stands(fact: Fact, known: Sequence[Fact]) -> bool:
     """Whether `fact` is among `known`, in whatever spelling: 八折 is 80% and 省20%, 晚上八点 is 20:00."""
-    return _same(fact, known) or any(_same(twin, known) for twin in _twins(fact))
+    if _same(fact, known) or any(_same(twin, known) for twin in _twins(fact)):
+        return True
+    return any(_same(fact, [twin]) for other in known for twin in _twins(other) if other.kind == fact.kind)
 
 
 def _twins(fact: Fact) -> Iterator[Fact]:
@@ -44,13 +63,18 @@ def _twins(fact: Fact) -> Iterator[Fact]:
         hour, minutes = fact.value.split(":")
         if int(hour) <= 12:
             yield fact._replace(value=f"{int(hour) + 12}:{minutes}")
+    elif fact.kind == "time" and fact.value in _MIDNIGHT:
+        yield fact._replace(value=_MIDNIGHT[fact.value])
+    elif fact.kind == "amount" and fact.unit in _SMALLER and fact.value:
+        unit, times = _SMALLER[fact.unit]
+        yield fact._replace(unit=unit, value=_plain(Decimal(fact.value) * times))
     elif fact.kind == "discount":
         yield fact._replace(kind="share", value=_plain(Decimal(fact.value) * 10))
         yield fact._replace(kind="share", value=_plain(100 - Decimal(fact.value) * 10))
     elif fact.kind == "share" and fact.value:
         yield fact._replace(kind="discount", value=_plain(Decimal(fact.value) / 10))
     elif fact.kind == "day" and fact.value in _SAME_DAY:
-        yield fact._replace(value=_SAME_DAY[fact.value])
+        yield from (fact._replace(value=other) for other in _SAME_DAY[fact.value])
 
 
 def _plain(number: Decimal) -> str:
