@@ -1,7 +1,12 @@
 """Rules of a community and the test of a text from the command line."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from server.cli import checks
 
 Cli = Callable[..., Any]
 Say = Callable[[str], Any]
@@ -41,3 +46,15 @@ def test_labels_off_and_thresholds(qunzhu: Cli) -> None:
 def test_text_with_everything_behind_its_verdict(qunzhu: Cli) -> None:
     said = qunzhu("risk", "test", "加薇❤ abc123，日赚300").out
     assert all(part in said for part in ("ad_spam", "加微信", "谐音", "lexicon"))
+
+
+def test_doctor_tells_of_a_broken_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUNZHU_DATA_DIR", str(tmp_path))
+
+    def told() -> tuple[str, str]:
+        [found] = [check for check in checks.all_of_them() if check.name == "own_classifier"]
+        return found.result, found.text
+
+    assert told()[0] == "ok"
+    (tmp_path / "risk.npz").write_bytes(b"no archive")
+    assert told()[0] == "warn" and "risk.npz" in told()[1]
