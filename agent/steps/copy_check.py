@@ -17,7 +17,7 @@ SERVICE: Final = "service"
 """The rule of promises of service: who types one stands behind it."""
 _SLOT: Final = re.compile(r"\{[a-z][a-z0-9_]*\}")
 _SCARCE: Final = re.compile(
-    r"库存|现货|剩|余|限|名额|只收|共\d|截止|截单|截至|结束|到期|下架|停产|停售|售罄|最后|恢复原价|涨价|调价|返场|席|座|位|前\d|[送领售卖抢发]完"
+    r"库存|现货|剩|余|限|名额|只收|共\d|截止|截单|截至|结束|到期|下架|停产|停售|售罄|最后|恢复原价|涨价|调价|返场|席|座|位|前[\d一二两三四五六七八九十百]|[送领售卖抢发]完"
 )
 _PLENTY: Final = re.compile(r"不限|充足|长期|随时|常备|(没有|无|不设)上限|面向全体|管够|长年|全年有效|敞开")
 _URGES: Final = re.compile(
