@@ -11,6 +11,7 @@ import numpy as np
 
 from agent.steps import lexicon, risk_classifier
 from agent.steps.risk_classifier import BASE_SCALE, FORMAT, Classifier, Curves, Limit, base_of
+from agent.steps.risk_policy import RiskThresholds
 from agent.steps.risk_reading import Reading, grams, read
 from agent.steps.views.disguises import DisguiseFinder
 from core.text import normalize
@@ -148,9 +149,12 @@ def fit(taught: Lesson, words: Sequence[str], encoder: str, quiet: Lesson | None
 
 
 def _quiet(chances: Array, labels: Sequence[RiskLabel]) -> Array:
-    """The chances that no more than the allowed share of ordinary messages pass; by runs alone and jointly."""
+    """The limits at which no more than the allowed share of ordinary messages gets the label, by runs alone and
+    jointly; a label that holds from less than a weight of 0.5 on has a higher one."""
     rates = [QUIET_RATE.get(label, OTHER_QUIET_RATE) for label in labels]
-    return np.array([[np.quantile(way[:, n], 1 - rate) for n, rate in enumerate(rates)] for way in chances])
+    earlier = [0.5 / RiskThresholds().of(label) for label in labels]
+    levels = [[np.quantile(way[:, n], 1 - rate) for n, rate in enumerate(rates)] for way in chances]
+    return np.array(levels) * np.array(earlier)
 
 
 def refit(rows: Sequence[Sentence], embedder: Embedder) -> Classifier:

@@ -69,6 +69,13 @@ PATTERNS = (
         rf"{_WARNS}|{_ASKED}",
     ),
     _pattern(
+        "disguised app with a name",
+        _AD,
+        0.55,
+        r"(?:加|➕|\+|搜)[\s.*~|,]{0,2}(?:v[x❤]?|w[x❤]|薇|❤|🐧|卫星|扣扣|企鹅)\s?[:：]?\s?[a-z][a-z0-9_\-—]{3,19}",
+        rf"{_WARNS}|{_ASKED}|vip|video|vlog",
+    ),
+    _pattern(
         "group number",
         _AD,
         0.5,
