@@ -155,7 +155,7 @@ def test_other_community_is_not_shown(
 
 def test_person_without_any_role_sees_why(services: Services, person: Person) -> None:
     with services.database.write() as db:
-        db.add(RoleRow(name="ledger", scopes=["copy:check"], builtin=False))
+        db.add(RoleRow(name="ledger", scopes=["points:adjust"], builtin=False))
     client = person("ledger")
     page = client.get("/console")
     assert page.status_code == 403 and "还没有分配角色" in page.text
