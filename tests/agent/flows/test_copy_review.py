@@ -26,7 +26,9 @@ def test_a_superlative_stops_the_approval(house: House, decision: Decision) -> N
     with pytest.raises(BadInput) as caught:
         house.decide(draft_id, decision, text=WRONG if typed else None)
     assert caught.value.code == "copy_blocked"
-    (found,) = caught.value.extra["copy"]
+    finds = caught.value.extra["copy"]
+    assert isinstance(finds, list)
+    (found,) = finds
     assert (found["label"], found["text"]) == ("absolute_claim", "全网最低")
     assert found["advice"] and WRONG[slice(*found["span"])] == "全网最低"
     assert house.draft_row(draft_id).status == DraftStatus.PENDING and house.deliveries() == []
