@@ -29,6 +29,9 @@ class Override:
     reason: str | None = None
 
 
+NO_OVERRIDE: Final = Override()
+
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """What the check found in a text that may go out: `overridden` would have stopped it, `warnings` would not."""
@@ -74,7 +77,7 @@ def require_fit(
 
 
 def require_override(
-    caller: Caller, community_id: str, text: str, stops: Sequence[CopyHit], override: Override
+    caller: Caller, community_id: str | None, text: str, stops: Sequence[CopyHit], override: Override
 ) -> None:
     """Raises `BadInput` (`copy_blocked`, `reason_missing`), `Forbidden` unless these finds may be let pass."""
     labels = sorted({hit.label.value for hit in stops})

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any, NamedTuple
 
-from agent.flows import knowledge_files
+from agent.flows import copy_review, knowledge_files
+from agent.flows.copy_review import NO_OVERRIDE, Override
 from agent.flows.knowledge_files import Reading
 from agent.services import Services
+from agent.steps import copy_check
 from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound
+from core.masking import mask
 from core.scopes import Scope
-from core.vocabulary import EntryStatus
+from core.vocabulary import EntryKind, EntryStatus
 from knowledge.duplicates import Match
 from knowledge.import_errors import error
 from knowledge.importing import Cleaning, EntryIn, Format, Parsed, Place, RowError, TableRead
@@ -165,14 +168,30 @@ def require_edit(caller: Caller, community_id: str | None) -> None:
     caller.require(Scope.KNOWLEDGE_EDIT, community_id)
 
 
-def save(services: Services, caller: Caller, entry: EntryIn, *, version: int | None) -> EntryRow:
-    """Create an entry (`version` None) or replace exactly this version of it.
+def save(
+    services: Services, caller: Caller, entry: EntryIn, *, version: int | None, override: Override = NO_OVERRIDE
+) -> EntryRow:
+    """Create an entry (`version` None) or replace exactly this version of it. A script that becomes usable passes the
+    copy check, unless it is overridden with a reason.
 
     Raises `Conflict` (`entry_exists`, `entry_changed` with the version that won), `NotFound` (`entry_not_found`,
-    `community_not_found`), `Forbidden`.
+    `community_not_found`), `BadInput` (`copy_blocked`, `reason_missing`), `Forbidden`.
     """
     with services.database.write() as db:
-        return save_in(db, services, caller, entry, version=version)
+        row = save_in(db, services, caller, entry, version=version)
+        if entry.kind is EntryKind.SCRIPT and entry.status is EntryStatus.APPROVED:
+            _require_fit(db, caller, entry, override)
+        return row
+
+
+def _require_fit(db: WriteSession, caller: Caller, entry: EntryIn, override: Override) -> None:
+    hits = copy_check.check_entry(entry.answer)
+    if not hits:
+        return
+    copy_review.require_override(caller, entry.community, entry.answer, hits, override)
+    labels = sorted({hit.label.value for hit in hits})
+    details = {"labels": labels, "reason": mask(override.reason or "").text[:500]}
+    db.audit(Deed(caller, "knowledge.copy_overridden", "entry", entry.id, entry.community, details))
 
 
 def save_in(db: WriteSession, services: Services, caller: Caller, entry: EntryIn, *, version: int | None) -> EntryRow:

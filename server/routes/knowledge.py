@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from agent.flows import entry_care
 from agent.flows import knowledge as flow
+from agent.flows.copy_review import Override
 from agent.flows.hit_test import Wanted, hit_test
 from agent.flows.incoming import Strict, Word
 from core.errors import BadInput
@@ -118,10 +119,21 @@ def read_versions(entry_id: str, services: Here, caller: Whoever) -> list[Versio
     return [VersionView.model_validate(row, from_attributes=True) for row in rows]
 
 
+def _override(
+    override_copy: Annotated[bool, Query(description="let a failed copy check pass (scope copy:override)")] = False,
+    reason: Annotated[str | None, Query(max_length=500, description="why, with override_copy")] = None,
+) -> Override:
+    return Override(override_copy, reason)
+
+
+Overriding = Annotated[Override, Depends(_override)]
+
+
 @router.post("/entries", status_code=201)
-def create(entry: EntryIn, services: Here, caller: Whoever) -> EntryView:
-    """A new entry; searchable at once where its status is `approved`."""
-    return entry_view(flow.save(services, caller, entry, version=None))
+def create(entry: EntryIn, services: Here, caller: Whoever, override: Overriding) -> EntryView:
+    """A new entry; searchable at once where its status is `approved`. A script is then 422 `copy_blocked` where it
+    fails the copy check."""
+    return entry_view(flow.save(services, caller, entry, version=None, override=override))
 
 
 @router.put("/entries/{entry_id}")
@@ -131,10 +143,11 @@ def replace(
     services: Here,
     caller: Whoever,
     version: Annotated[int, Query(ge=1, le=paging.MOST_INT, description="the version that this one replaces")],
+    override: Overriding,
 ) -> EntryView:
     if entry.id != entry_id:
         raise BadInput("entry_id_differs", extra={"field": "id"})
-    return entry_view(flow.save(services, caller, entry, version=version))
+    return entry_view(flow.save(services, caller, entry, version=version, override=override))
 
 
 class SearchIn(Strict):

@@ -3,7 +3,8 @@
 import pytest
 
 from agent.flows import copy_scan, knowledge, settings
-from core.errors import Forbidden
+from agent.flows.copy_review import Override
+from core.errors import BadInput, Forbidden
 from core.vocabulary import EntryKind
 from knowledge.entry_in import EntryIn
 from tests.house import House
@@ -11,7 +12,7 @@ from tests.house import House
 
 def _add(house: House, entry_id: str, answer: str, **values: str) -> None:
     entry = EntryIn(id=entry_id, kind=EntryKind.SCRIPT, title=entry_id, answer=answer, scene="greeting", **values)
-    knowledge.save(house.services, house.owner, entry, version=None)
+    knowledge.save(house.services, house.owner, entry, version=None, override=Override(True, "测试"))
 
 
 def test_the_report_lists_offending_scripts(house: House) -> None:
@@ -55,3 +56,12 @@ def test_a_report_comes_by_itself_once_a_week(house: House) -> None:
 def test_only_who_edits_may_run_it(house: House) -> None:
     with pytest.raises(Forbidden):
         copy_scan.run(house.services, house.user("answerer", house.community))
+
+
+def test_a_script_that_fails_the_check_is_not_activated(house: House) -> None:
+    # scope: 39
+    entry = EntryIn(id="bad", kind=EntryKind.SCRIPT, title="促单", answer="手慢无，最后3份", scene="greeting")
+    with pytest.raises(BadInput) as caught:
+        knowledge.save(house.services, house.owner, entry, version=None)
+    assert (caught.value.code, caught.value.extra["labels"]) == ("copy_blocked", ["false_scarcity"])
+    assert copy_scan.run(house.services, house.owner).entries == 0
