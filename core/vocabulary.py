@@ -79,6 +79,16 @@ class RiskOrigin(StrEnum):
     PERSON = "person"
 
 
+class ModelSays(StrEnum):
+    """What a language model made of a message that the screening was unsure of; `failed`: it could not be had, or its
+    answer did not count."""
+
+    CONFIRMS = "confirms"
+    ADDS = "adds"
+    DENIES = "denies"
+    FAILED = "failed"
+
+
 class AlarmStatus(StrEnum):
     """Of a group's mood (群情): open until the share of negative messages fell again."""
 

@@ -228,6 +228,7 @@ def _fitting(prompt: str) -> dict[str, Any]:
     sentence = max(_END.split(text), key=len)
     return {
         "answers": bool(text),
+        "labels": [],
         "quote": sentence,
         "text": text,
         "used": list(range(1, len(passages) + 1)),

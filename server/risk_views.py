@@ -17,6 +17,7 @@ from core.vocabulary import (
     DeliveryState,
     MessageStage,
     MessageType,
+    ModelSays,
     RiskAction,
     RiskLabel,
     RiskLevel,
@@ -82,6 +83,7 @@ class RiskView(BaseModel):
     version: int = Field(description="send it back with a decision")
     status: RiskStatus
     origin: RiskOrigin
+    model: ModelSays | None = Field(description="what a language model said where the screening was unsure")
     level: RiskLevel
     urgent: bool = Field(description="somebody's life may be in danger")
     message: FlaggedView
@@ -179,6 +181,7 @@ def _view(
         version=row.version,
         status=RiskStatus(row.status),
         origin=RiskOrigin(row.origin),
+        model=ModelSays(row.model) if row.model else None,
         level=RiskLevel(row.level),
         urgent=any(hit.label == RiskLabel.SELF_HARM for hit in labels),
         message=_flagged(row, message),

@@ -23,7 +23,8 @@ class MessageRow(DueBase):
 
     `fingerprint` is a keyed hash of what the text says without digits, spaces and marks, by which the same text is
     found again (null where it says too little). `risk_cleared`: a person saw no risk in this revision; `releases`
-    counts how often that made it be thought about again.
+    counts how often that made it be thought about again. `risk_judged`: what a language model made of this revision,
+    where the screening was unsure. Who waits for that is done already, and due for it alone.
     """
 
     __tablename__ = "messages"
@@ -69,6 +70,7 @@ class MessageRow(DueBase):
     fingerprint: Mapped[str | None] = mapped_column(Hash)
     risk: Mapped[dict[str, Any]]
     risk_cleared: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sa.false())
+    risk_judged: Mapped[str | None] = mapped_column(String(16))
     releases: Mapped[int] = mapped_column(Integer, default=0, server_default=sa.text("0"))
     triage: Mapped[dict[str, Any] | None]
     no_draft: Mapped[str | None] = mapped_column(String(32))
@@ -148,6 +150,7 @@ def open_burst(db: WriteSession, lane: str, member_id: str) -> MessageRow | None
             MessageRow.lane == lane,
             MessageRow.due_at > db.now,
             MessageRow.burst_id == MessageRow.id,
+            MessageRow.stage == "received",
             MessageRow.attempts == 0,
         )
         .order_by(MessageRow.id.desc())

@@ -20,7 +20,8 @@ class RiskItemRow(Base):
     """`labels` are the verdict's, `label_names` their names between commas (what is asked for by `LIKE`); `rank` is the
     place in the queue, 0 first. `action`, `minutes`, `offence`, `why` are the proposal, the texts what a plain
     confirmation sends where `sends_private` or `sends_rules` says so; the member's name is a slot in them. Once
-    decided, `taken_*` and `confirmed` say on what, and the texts are those that were sent, masked."""
+    decided, `taken_*` and `confirmed` say on what, and the texts are those that were sent, masked. `model` is what a
+    language model said where the screening was unsure; an item without labels is one that it could not judge."""
 
     __tablename__ = "risk_items"
     __table_args__ = (
@@ -56,6 +57,7 @@ class RiskItemRow(Base):
     sends_rules: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime]
     alerted_at: Mapped[datetime | None]
+    model: Mapped[str | None] = mapped_column(String(16))
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(Id)
     reason: Mapped[str | None] = mapped_column(Text)

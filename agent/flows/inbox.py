@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agent.flows import copy_review, drafting, improving, turns
+from agent.flows import copy_review, drafting, improving, risk_judging, turns
 from agent.flows.drafting import WORKER
 from agent.flows.turns import Read, Turn
 from agent.services import Services
 from agent.steps import copy_check, follow_up
 from agent.steps.reply import Reply
+from agent.steps.risk_judge import Judged
 from agent.steps.triage import Triage
 from core import log, tunables
 from core.errors import Unavailable
@@ -47,6 +48,7 @@ MUCH_SAID: Final = 20
 """Later messages of a conversation from which an old draft is stale."""
 MODEL_QUEUE: Final[Which] = messages.waits_for_model
 OWN_QUEUE: Final[Which] = messages.waits_for_nobody
+_SETTLED: Final = (MessageStage.DONE, MessageStage.HELD)
 _NO_DRAFT: Final = {
     ExpiredReason.HUMAN_ANSWERED: NoDraftReason.HUMAN_ANSWERED,
     ExpiredReason.ASKER_FOUND_ANSWER: NoDraftReason.ASKER_FOUND_ANSWER,
@@ -59,7 +61,9 @@ _NO_DRAFT: Final = {
 @dataclass(frozen=True, slots=True)
 class Thought:
     """What came of thinking. `reply` is None where none was wanted; `joins` is an open draft that already answers the
-    same; `ended` are drafts that nobody needs any more; `for_model`: the turn waits for the language model."""
+    same; `ended` are drafts that nobody needs any more; `for_model`: the turn waits for the language model. `judged`
+    says of which messages the model judged the risk; `asks`: some wait for that, once all else is stored; `settled`:
+    all else was."""
 
     turn: Turn
     triages: dict[str, Triage]
@@ -71,6 +75,9 @@ class Thought:
     for_model: bool = False
     engine: Engine = Engine.EMBEDDED
     degraded: bool = False
+    judged: dict[str, Judged] = field(default_factory=dict)
+    asks: bool = False
+    settled: bool = False
 
 
 def handle(services: Services, claims: Sequence[Claim], *, with_model: bool = False) -> list[str]:
@@ -83,7 +90,7 @@ def handle(services: Services, claims: Sequence[Claim], *, with_model: bool = Fa
         thoughts = _think_all(services, claims, with_model=with_model)
         services.pace()
         with services.database.write() as db:
-            return _settle_all(db, claims, thoughts)
+            return _settle_all(db, services, claims, thoughts)
     except Exception as error:
         if getattr(error, "code", None) == "database_unavailable":
             # No row could be settled alone either: the worker pauses, and the leases run out.
@@ -100,8 +107,17 @@ def _think_all(services: Services, claims: Sequence[Claim], *, with_model: bool)
     thoughts = {}
     for read in reads:
         services.pace()
-        thoughts[read.turn.head.id] = think(services, read, with_model=with_model)
+        thoughts[read.turn.head.id] = _thought(services, read, with_model=with_model)
     return thoughts
+
+
+def _thought(services: Services, read: Read, *, with_model: bool) -> Thought:
+    settled = read.turn.head.stage in _SETTLED
+    thought = Thought(read.turn, {}, settled=True) if settled else think(services, read, with_model=with_model)
+    if settled and with_model:
+        return replace(thought, judged=risk_judging.judge_all(services, read.turn))
+    asks, judged = risk_judging.beforehand(services, read.turn)
+    return replace(thought, asks=asks, judged=judged)
 
 
 def think(services: Services, read: Read, *, with_model: bool = False) -> Thought:
@@ -180,21 +196,44 @@ def _asked_before(services: Services, read: Read, made: Reply, ended: dict[str, 
     return None
 
 
-def _settle_all(db: WriteSession, claims: Sequence[Claim], thoughts: dict[str, Thought]) -> list[str]:
+def _settle_all(
+    db: WriteSession, services: Services, claims: Sequence[Claim], thoughts: dict[str, Thought]
+) -> list[str]:
     """Write what came of every claim that is still ours and not overtaken; the ids of those."""
+    risk_judging.lock(db, [thought.turn for thought in thoughts.values() if thought.judged])
     ours = [claim for claim in due.held(db, MessageRow, claims) if claim.id in thoughts]
     waiting = [claim for claim in ours if thoughts[claim.id].for_model]
     due.release(db, MessageRow, waiting, wants_model=True)
     late = [claim for claim in ours if _overtaken(db, thoughts[claim.id])]
     due.release(db, MessageRow, late, wants_model=False)
-    if waiting or late:
-        db.ring(MessageRow.__tablename__)
     done = [claim for claim in ours if claim not in (*waiting, *late)]
-    changed = [_store(db, thoughts[claim.id]) for claim in done]
-    due.finish_many(db, MessageRow, [(claim, _outcome(db, thoughts[claim.id], claim.id)) for claim in done])
+    changed = [_store(db, thoughts[claim.id]) for claim in done if not thoughts[claim.id].settled]
+    flagged = [risk_judging.store(db, services, thoughts[claim.id].turn, thoughts[claim.id].judged) for claim in done]
+    asking = _finish(db, thoughts, done)
+    if waiting or late or asking:
+        db.ring(MessageRow.__tablename__)
     if any(changed):
         changes.note(db, changes.DRAFTS)
+    if any(flagged):
+        changes.note(db, changes.RISKS)
     return [row.id for claim in done for row in thoughts[claim.id].turn.rows]
+
+
+def _finish(db: WriteSession, thoughts: dict[str, Thought], done: Sequence[Claim]) -> bool:
+    """Complete the first message of each turn; whether one is still to be judged by the model: its draft doesn't wait
+    for that."""
+    outcomes = []
+    for claim in done:
+        thought = thoughts[claim.id]
+        outcome = {"wants_model": False} if thought.settled else _outcome(db, thought, claim.id)
+        if thought.asks:
+            due.release(db, MessageRow, [claim], **outcome | {"wants_model": True, "last_error": None})
+        elif thought.settled:
+            due.finish(db, MessageRow, claim, **outcome)
+        else:
+            outcomes.append((claim, outcome))
+    due.finish_many(db, MessageRow, outcomes)
+    return any(thoughts[claim.id].asks for claim in done)
 
 
 def _overtaken(db: WriteSession, thought: Thought) -> bool:
@@ -288,6 +327,10 @@ def _failed(services: Services, claim: Claim, error: Exception) -> list[str]:
         tries = settings.value(db, tunables.DUE_TRIES)
         dead = claim.attempts >= tries
         stage = MessageStage.FAILED if dead else MessageStage.RECEIVED
+        row = messages.get(db, claim.id)
+        if row is not None and row.stage in _SETTLED:
+            # Only its risk is still to be judged: that must not make a second draft.
+            stage = MessageStage(row.stage)
         due.retry(db, MessageRow, claim, error=code, tries=tries, stage=stage)
     return [claim.id] if dead else []
 

@@ -234,6 +234,7 @@ def _content(
         "fingerprint": screened.fingerprint,
         "risk": screened.verdict.model_dump(mode="json"),
         "risk_cleared": False,
+        "risk_judged": None,
         "correlation_id": log.correlation(),
     }
 

@@ -14,6 +14,7 @@ from core import log, tunables
 from core.ids import new_id
 from core.vocabulary import (
     Conversation,
+    ModelSays,
     RiskAction,
     RiskLabel,
     RiskLevel,
@@ -27,6 +28,8 @@ from store.risks import UNDECIDED, RiskItemRow
 from store.session import ReadSession, WriteSession
 
 _log = log.get(__name__)
+LAST: Final = 3
+"""The last rank of the queue."""
 _ONE_FLOOD: Final = timedelta(hours=1)
 
 
@@ -57,11 +60,14 @@ def add(
     hits: Sequence[dict[str, Any]],
     level: RiskLevel,
     origin: RiskOrigin,
+    *,
+    model: ModelSays | None = None,
 ) -> str:
-    """A new pending item of a message that has none; its id."""
+    """A new pending item of a message that has none; its id. `model` is what a language model said."""
     item_id = new_id("rsk")
     values = _flagged(db, row, hits, level, item_id) | {
         "id": item_id,
+        "model": model,
         "message_id": row.id,
         "community_id": row.community_id,
         "channel": row.channel,
@@ -83,6 +89,7 @@ def _flagged(
     labels = _labels(hits)
     return {
         "status": RiskStatus.PENDING,
+        "model": None,
         "revision": row.revision,
         "sent_at": row.sent_at,
         "rank": _rank(labels, level, history=row.history),
@@ -97,9 +104,9 @@ def _labels(hits: Iterable[dict[str, Any]]) -> list[RiskLabel]:
 
 
 def _rank(labels: Sequence[RiskLabel], level: RiskLevel, *, history: bool) -> int:
-    """Danger to life first; what was imported from long ago last."""
-    if history:
-        return 3
+    """Danger to life first; what was imported from long ago last, and what nobody could judge."""
+    if history or not labels:
+        return LAST
     if RiskLabel.SELF_HARM in labels:
         return 0
     return 1 if level == RiskLevel.HIGH else 2

@@ -63,7 +63,9 @@ def figures(db: ReadSession, services: Services, communities: frozenset[str] | N
     for alike in risks.counted(db, since, communities):
         for label, what in _judged(alike):
             _count(by_label[label], what, alike.count)
-        _count(report.total, _whole(alike), alike.count)
+        if alike.found or alike.confirmed or alike.status == RiskStatus.PENDING:
+            # An item without labels, in which nobody saw any, was a question and no claim.
+            _count(report.total, _whole(alike), alike.count)
     report.labels = [tally for tally in by_label.values() if tally.n or tally.missed or tally.pending]
     return report
 
@@ -86,7 +88,8 @@ def _judged(alike: Alike) -> Iterator[tuple[RiskLabel, str]]:
 
 
 def _whole(alike: Alike) -> str:
-    if alike.origin == RiskOrigin.PERSON and alike.status == RiskStatus.CONFIRMED:
+    by_person = alike.origin == RiskOrigin.PERSON or not alike.found
+    if by_person and alike.status == RiskStatus.CONFIRMED:
         return "missed"
     return alike.status
 

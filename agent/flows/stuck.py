@@ -61,7 +61,9 @@ def _again(db: WriteSession, caller: Caller, message_id: str) -> bool:
     if row is None:
         raise NotFound("message_not_found")
     caller.require_seen(Scope.DRAFTS_DECIDE, row.community_id, "message")
-    revived = due.revive(db, MessageRow, message_id, stage=MessageStage.RECEIVED, done_at=None)
+    # What failed after its draft was stored is only judged again.
+    anew = {"stage": MessageStage.RECEIVED, "done_at": None} if row.stage == MessageStage.FAILED else {}
+    revived = due.revive(db, MessageRow, message_id, **anew)
     if revived:
         db.audit(Deed(caller, "message.requeued", "message", message_id, row.community_id))
     return revived

@@ -26,6 +26,7 @@ class Why(StrEnum):
     PROTECTS_A_PERSON = "protects_a_person"
     STAFF_NOT_PENALISED = "staff_not_penalised"
     NO_PENALTY = "no_penalty"
+    NOT_JUDGED = "not_judged"
 
 
 class Ladder(BaseModel):
@@ -53,8 +54,10 @@ class Proposal(BaseModel):
 
 
 def propose(labels: Collection[RiskLabel], role: SenderRole, before: int, ladder: Ladder) -> Proposal:
-    """The proposal for a message with these labels (at least one), by somebody with `before` confirmed offences in the
-    window."""
+    """The proposal for a message with these labels (none where the screening was unsure and nobody could judge it), by
+    somebody with `before` confirmed offences in the window."""
+    if not labels:
+        return Proposal(action=RiskAction.WATCH, why=Why.NOT_JUDGED)
     if ALERTING & set(labels):
         return Proposal(action=RiskAction.HOLD_AND_ALERT, why=Why.PROTECTS_A_PERSON)
     if role is not SenderRole.MEMBER:

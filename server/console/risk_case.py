@@ -11,7 +11,16 @@ from agent.steps.risk import RiskHit
 from agent.steps.risk_policy import PENALTIES
 from core import tunables
 from core.scopes import Scope
-from core.vocabulary import AlarmStatus, MessageStage, RiskAction, RiskLabel, RiskLevel, RiskOrigin, RiskStatus
+from core.vocabulary import (
+    AlarmStatus,
+    MessageStage,
+    ModelSays,
+    RiskAction,
+    RiskLabel,
+    RiskLevel,
+    RiskOrigin,
+    RiskStatus,
+)
 from server.console.inbox import name_of_decider
 from server.console.visitor import Visitor
 from server.risk_views import AlarmView, RiskCase, RiskView, alarm_views, risk_case, risk_views
@@ -97,6 +106,8 @@ def badges(risk: RiskView) -> list[tuple[str, str]]:
     found += [("risk-label", f"risk_label.{hit.label}") for hit in risk.labels]
     if risk.origin is RiskOrigin.PERSON:
         found.append(("role", "risks.by_person"))
+    if risk.model in (ModelSays.DENIES, ModelSays.FAILED):
+        found.append(("plain", f"risks.model_{risk.model}"))
     if risk.message.recalled:
         found.append(("plain", "drafts.recalled"))
     elif risk.message.edited:
