@@ -2,10 +2,11 @@
 
 Contacts, orders, parcels and travel documents need a word that says what they are; numbers prove themselves by
 length, grouping and check digit (`core/personal_numbers.py`), in whatever spelling (`core/spelled_digits.py`). Not
-personal: amounts, dates, short numbers, service hotlines (10086, 95588, 12315, 400 and 800 numbers) and the number of
-a QQ group.
+personal: amounts, dates, short numbers, service hotlines (10086, 95588, 12315, 400 and 800 numbers), the number of a
+QQ group and our own ids.
 """
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
@@ -43,6 +44,8 @@ class Finding(NamedTuple):
 
 
 _RANK = {kind: rank for rank, kind in enumerate(PersonalDataKind)}
+# msg_01K…: what core/ids.py makes, and the bare ULID that ties log lines together. By chance a WeChat id stands in it.
+_OWN_ID = re.compile("(?<![a-z0-9_])(?:[a-z]{2,5}_)?(?=[0-9]{0,25}[a-z])0[0-9a-hjkmnp-tv-z]{25}(?![a-z0-9_])")
 
 
 def find_personal_data(text: str) -> list[Finding]:
@@ -56,6 +59,8 @@ def find_in_normalized(plain: Normalized) -> list[Finding]:
     found = [Finding(PersonalDataKind(kind), start, end) for kind, start, end in _candidates(plain.text)]
     if not found:
         return found
+    own = [match.span() for match in _OWN_ID.finditer(plain.text)]
+    found = [it for it in found if not any(start <= it.start and it.end <= end for start, end in own)]
     taken = [False] * len(plain.text)
     chosen = []
     for finding in sorted(found, key=lambda it: (it.start - it.end, _RANK[it.kind], it.start)):
