@@ -8,7 +8,7 @@ from agent.services import Services
 from core.vocabulary import EntryKind
 from knowledge.entry_in import EntryIn
 from tests.browser.conftest import Bot
-from tests.browser.test_accessible import _FAINT, _FLAWS
+from tests.browser.test_accessible import FAINT, FLAWS
 from tests.browser.test_knowledge import _fits, _go, _shot
 
 pytestmark = pytest.mark.usefixtures("url")
@@ -53,7 +53,7 @@ def test_verdict_and_views_are_shown(entered: Page) -> None:
     _fits(page)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        assert [*page.evaluate(_FLAWS), *page.evaluate(_FAINT)] == []
+        assert [*page.evaluate(FLAWS), *page.evaluate(FAINT)] == []
     _shot(page, "hit-dark")
 
 

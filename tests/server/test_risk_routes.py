@@ -192,7 +192,7 @@ def test_personal_data_never_leaves_in_clear(house: House, client: TestClient) -
     post(client, house, "他电话13912345678，住建设路88号3栋2单元501，大家去骂他")
     [item] = risks(client)
     case = client.get(f"/v1/risks/{item['id']}").text
-    words = {"private_text": "请别发13912345678这种号码", "send_private": True}
+    words: dict[str, Any] = {"private_text": "请别发13912345678这种号码", "send_private": True}
     blocked = decide(client, item, **words)
     assert (blocked.status_code, blocked.json()["code"]) == (422, "copy_blocked")
     assert "13912345678" not in blocked.text
