@@ -29,7 +29,7 @@ class Sender(NamedTuple):
     offended: bool
 
 
-def _sender_query() -> sa.Select[Any]:
+def _sender_query() -> sa.Select[*tuple[Any, ...]]:
     staff = sa.select(UserIdentityRow.user_id).where(
         UserIdentityRow.channel == sa.bindparam("channel"), UserIdentityRow.external_hash == sa.bindparam("hashed")
     )
@@ -74,7 +74,7 @@ class Own(NamedTuple):
     volume: int
 
 
-def _own_query() -> sa.Select[Any]:
+def _own_query() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             MessageRow.fingerprint,
@@ -121,7 +121,7 @@ def own(db: ReadSession, member_id: str, this: Moment, same_within: timedelta, v
     return Own(same, volume)
 
 
-def _others_query() -> sa.Select[Any]:
+def _others_query() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(MessageRow.member_id, MessageRow.sender_role)
         .where(
