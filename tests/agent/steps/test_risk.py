@@ -6,11 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.steps.risk import AttachmentInfo, RiskReason, RiskThresholds, RiskVerdict, ScreenInput, Setup, screen
+from agent.steps.risk import (
+    AttachmentInfo,
+    RiskReason,
+    RiskThresholds,
+    RiskVerdict,
+    ScreenInput,
+    Setup,
+    screen,
+    screen_with,
+)
 from agent.steps.risk_policy import PENALTIES, STANCES
 from agent.steps.signs import Sign
 from core.text import Normalized
 from core.vocabulary import MessageType, RiskAction, RiskLabel, RiskLevel, SenderRole
+from knowledge.embeddings import Embedder
 
 CASES = Path(__file__).parents[3] / "evals" / "cases" / "risk_first.jsonl"
 
@@ -109,12 +119,15 @@ def test_ordinary_message_stays_clean(text: str) -> None:
     assert verdict.action in {RiskAction.NONE, RiskAction.WATCH}
 
 
-def test_own_set_keeps_its_accuracy() -> None:
+def test_own_set_keeps_its_accuracy(encoder: Embedder) -> None:
+    def found(text: str) -> set[RiskLabel]:
+        return {hit.label for hit in screen_with(ScreenInput(text=text), encoder).labels}
+
     rows = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
     clean = [row["text"] for row in rows if not row["labels"]]
     risky = [row for row in rows if row["labels"]]
-    alarms = [text for text in clean if labels_of(text)]
-    missed = [row["text"] for row in risky if not set(row["labels"]) <= labels_of(row["text"])]
+    alarms = [text for text in clean if found(text)]
+    missed = [row["text"] for row in risky if not set(row["labels"]) <= found(row["text"])]
     assert len(rows) >= 120
     assert len(alarms) <= 0.02 * len(clean), alarms
     assert len(missed) <= 0.05 * len(risky), missed
