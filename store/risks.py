@@ -146,8 +146,8 @@ def _bound(after: tuple[datetime, str, int]) -> tuple[Any, ...]:
 
 
 def _filtered(
-    query: sa.Select[Any], communities: frozenset[str] | None, label: str | None, level: str | None
-) -> sa.Select[Any]:
+    query: sa.Select[*tuple[Any, ...]], communities: frozenset[str] | None, label: str | None, level: str | None
+) -> sa.Select[*tuple[Any, ...]]:
     if communities is not None:
         query = query.where(RiskItemRow.community_id.in_(communities))
     if label is not None:
@@ -194,7 +194,7 @@ class Offence(NamedTuple):
     labels: tuple[str, ...]
 
 
-def _offences() -> sa.Select[Any]:
+def _offences() -> sa.Select[*tuple[Any, ...]]:
     row = RiskItemRow
     return (
         sa.select(row.id, row.sent_at, row.confirmed)
@@ -258,7 +258,7 @@ class Alike(NamedTuple):
     origin: str
     found: tuple[str, ...]
     confirmed: tuple[str, ...]
-    count: int
+    number: int
 
 
 def counted(db: ReadSession, since: datetime, communities: frozenset[str] | None) -> list[Alike]:

@@ -62,10 +62,10 @@ def figures(db: ReadSession, services: Services, communities: frozenset[str] | N
     by_label = {label: LabelTally(label=label) for label in RiskLabel}
     for alike in risks.counted(db, since, communities):
         for label, what in _judged(alike):
-            _count(by_label[label], what, alike.count)
+            _count(by_label[label], what, alike.number)
         if alike.found or alike.confirmed or alike.status == RiskStatus.PENDING:
             # An item without labels, in which nobody saw any, was a question and no claim.
-            _count(report.total, _whole(alike), alike.count)
+            _count(report.total, _whole(alike), alike.number)
     report.labels = [tally for tally in by_label.values() if tally.n or tally.missed or tally.pending]
     return report
 
