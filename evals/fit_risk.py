@@ -154,7 +154,8 @@ def _quiet(chances: Array, labels: Sequence[RiskLabel]) -> Array:
     rates = [QUIET_RATE.get(label, OTHER_QUIET_RATE) for label in labels]
     earlier = [0.5 / RiskThresholds().of(label) for label in labels]
     levels = [[np.quantile(way[:, n], 1 - rate) for n, rate in enumerate(rates)] for way in chances]
-    return np.array(levels) * np.array(earlier)
+    limits: Array = np.array(levels) * np.array(earlier)
+    return limits
 
 
 def refit(rows: Sequence[Sentence], embedder: Embedder) -> Classifier:

@@ -77,7 +77,7 @@ def test_decision_of_the_console_waits_and_can_be_undone(
 ) -> None:
     draft, client = draft_of(ask()), person()
     done = _decide(client, draft, decision="approve").json()
-    shown = {"undo_seconds": 10, "copy_from": None, "copy_labels": []}
+    shown: dict[str, Any] = {"undo_seconds": 10, "copy_from": None, "copy_labels": []}
     assert done == {"id": draft, "version": 2, "status": "approved", **shown}
     with services.database.read() as db:
         assert [row.not_before > services.clock.now() for row in deliveries.of_draft(db, draft)] == [True]
