@@ -5,7 +5,7 @@ layers and by the flow.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -47,8 +47,6 @@ LAYERS: tuple[Layer, ...] = (lexicon_layer, pattern_layer, contact_layer)
 """What `screen` looks with by default; further layers are added behind."""
 
 DEFAULTS = RiskThresholds()
-ABOUT = 0.55
-"""Share of an offer's weight that is left where the text only talks about one; from 0.91 on one sign still holds."""
 NEAR_BEST = 0.9
 _CLASSIFIERS = frozenset({risk_classifier.LAYER, risk_classifier.OWN_LAYER})
 _MOST_QUOTES = 3
@@ -64,6 +62,11 @@ _PROMOTING = frozenset(
         RiskLabel.PORN,
     }
 )
+ABOUT: Mapping[RiskLabel, float] = dict.fromkeys(_PROMOTING, 0.55) | dict.fromkeys(
+    (RiskLabel.ABUSE, RiskLabel.CRISIS, RiskLabel.ILLEGAL_POLITICS), 0.7
+)
+"""Share of a sign's weight that is left where the text only talks about such things: an offer needs one very sure sign
+then (0.91), an insult a plain one. Chosen on the development half of our cases, not fitted."""
 _CONTACTS = frozenset(
     PERSONAL + kind.value
     for kind in (
@@ -217,13 +220,15 @@ def _classified(text: str, setup: Setup, vector: Array | None) -> list[Sign]:
 
 
 def _talked_about(sign: Sign) -> Sign:
-    """Who warns of an offer uses its words: only what resembles one very much still counts."""
-    return sign._replace(weight=round(sign.weight * ABOUT, 4)) if sign.label in _PROMOTING else sign
+    """Who warns of an offer or tells of an insult uses its words."""
+    return sign._replace(weight=round(sign.weight * ABOUT.get(sign.label, 1.0), 4))
 
 
 def _excused(signs: list[Sign], normalized: Normalized, setup: Setup) -> list[Sign]:
-    """Less what the text only talks about, without what the community allows."""
-    """Danger to life is heard in whatever phrase it stands."""
+    """Less what the text only talks about, without what the community allows. Danger to life is heard in whatever
+    phrase it stands."""
+    if any(sign.label in ABOUT for sign in signs) and frames.is_about(normalized):
+        signs = [_talked_about(sign) for sign in signs]
     fine = allowed_spans(setup.rules, normalized)
     return [
         sign
