@@ -25,6 +25,7 @@ _COMMON = frozenset(
     "员许先口由安写或住难教结更让记处应直字场平报关放至认接告入笑内候岁往何度觉路带边解叫任快吃变通数四满远条呢吗啊吧哦呀谁"
     "哪怎咱您钱请帮喝玩买噢嗯哈嘛啦咯哟喔嘿诶早晚午上左右新旧朋友老师同学爸妈哥姐弟妹爷奶叔姨先后里外东西南北课班考试饭水"
 )
+_LOOKS = tuple(str.maketrans("013456789", f"o{one}eas{six}tbg") for one in "il" for six in "gb")
 _SHUFFLED_FROM, _SHUFFLED_TO = 3, 4
 _INITIALS_FROM, _INITIALS_TO = 3, 6
 _LETTERS_LEAST = 4
@@ -179,7 +180,7 @@ def _heard(found: Sequence[Unit]) -> Iterator[tuple[str, Unit]]:
 
 def _spelled(run: Sequence[Unit]) -> Iterator[tuple[str, Unit]]:
     letters = "".join(unit.char for unit in run)
-    pieces = sounds.spelled(letters)
+    pieces = sounds.spelled(letters) or _leet(letters)
     if not pieces:
         for unit in run:
             yield unit.char, unit
@@ -187,12 +188,20 @@ def _spelled(run: Sequence[Unit]) -> Iterator[tuple[str, Unit]]:
         yield key, Unit(letters[start:end], run[start].start, run[end - 1].end, How.TYPED)
 
 
+def _leet(letters: str) -> tuple[tuple[str, int, int], ...]:
+    """Digits that look like letters (w3ix1n), where any stands for one."""
+    if letters.isalpha() or letters.isdigit():
+        return ()
+    return next((pieces for look in _LOOKS if (pieces := sounds.spelled(letters.translate(look)))), ())
+
+
 def _run_from(found: Sequence[Unit], at: int) -> Sequence[Unit]:
-    """The letters from here that stand without a gap."""
+    """The letters from here that stand without a gap, with the digits among them."""
     end = at
-    while end < len(found) and _is_letter(found[end]) and (end == at or found[end].start == found[end - 1].end):
+    while end < len(found) and found[end].char.isascii() and (end == at or found[end].start == found[end - 1].end):
         end += 1
-    return found[at:end]
+    run = found[at:end]
+    return run if any(_is_letter(unit) for unit in run) else found[at:at]
 
 
 def _letter_runs(found: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
