@@ -103,6 +103,8 @@ class DeliveryStateView(BaseModel):
     community_id: str
     channel: str
     draft_id: str | None
+    action: str | None
+    minutes: int | None
     state: DeliveryState
     attempts: int
     last_error: str | None

@@ -6,7 +6,7 @@ import click
 
 from server.cli.api import connect
 from server.cli.lazy import Group
-from server.cli.output import emit, moment, table
+from server.cli.output import emit, measure, moment, table
 from server.cli.words import word
 
 _STATES = ["queued", "sending", "delivered", "failed", "unknown", "cancelled", "expired"]
@@ -41,6 +41,7 @@ def _row(delivery: dict[str, Any]) -> dict[str, Any]:
     return delivery | {
         "created": moment(delivery["created_at"]),
         "community": delivery["community_id"],
+        "kind": measure(delivery),
         "problem": delivery["last_error"],
     }
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from server.cli.output import dumps, shown, table
+from server.cli.output import dumps, plain, shown, table
 from server.cli.words import locale, word
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _BAD_INPUT = frozenset({400, 413, 415, 422})
 _NOT_THERE = frozenset({502, 503, 504})
-_HIDDEN = frozenset({"type", "title", "detail", "code", "errors", "correlation_id"})
+_HIDDEN = frozenset({"type", "title", "detail", "code", "errors", "copy", "correlation_id"})
 
 
 class Refused(Exception):
@@ -90,6 +90,7 @@ def _text(problem: Mapping[str, Any]) -> str:
     more = [f"{key}={shown(value)}" for key, value in problem.items() if _worth_telling(key, value)]
     if more:
         lines.append(f"  {' '.join(more)}")
+    lines += [f"  {hit['label']}  {plain(hit['text'])} → {hit['advice']}" for hit in problem.get("copy") or ()]
     if errors := problem.get("errors"):
         lines.append(error_table(errors))
     return "\n".join(lines)

@@ -82,6 +82,12 @@ def moment(text: str | None) -> str:
     return datetime.fromisoformat(text).astimezone(_ZONE).strftime("%m-%d %H:%M") if text else ""
 
 
+def measure(one: Mapping[str, Any]) -> str:
+    """What is done to a member, `mute 60min`; of a delivery that does nothing to anybody its kind."""
+    action = str(one["action"] or one.get("kind") or "")
+    return f"{action} {one['minutes']}min" if one.get("minutes") else action
+
+
 def dumps(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2)
 

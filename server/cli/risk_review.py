@@ -7,7 +7,7 @@ import click
 
 from server.cli.api import Api, connect
 from server.cli.lazy import Command
-from server.cli.output import emit, moment, note, plain, table
+from server.cli.output import emit, measure, moment, note, plain, table
 from server.cli.words import word
 
 LABELS: Final = (
@@ -69,19 +69,15 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
         "community": one["community"],
         "member": one["member"]["name"] or one["member"]["id"] or one["member"]["role"],
         "labels": [hit["label"] for hit in one["labels"]],
-        "action": _action(one["taken"] or one["proposal"]),
+        "action": measure(one["taken"] or one["proposal"]),
         "text": one["message"]["text"],
     }
-
-
-def _action(one: dict[str, Any]) -> str:
-    return f"{one['action']} {one['minutes']}min" if one.get("minutes") else str(one["action"])
 
 
 @click.command("show", cls=Command)
 @click.argument("risk_id", metavar="ID")
 def show(risk_id: str) -> None:
-    """一条风险：前后文、证据、建议、拟好的话、此人以前的。
+    """一条风险：前后文、证据、建议、拟好的话、此人的其他记录。
 
     One flagged message: what was said around it, evidence, proposal, drafted words, the member's other items.
     """
@@ -99,7 +95,7 @@ def _shown(case: dict[str, Any]) -> list[str]:
     lines += ["", table(hits, ("label", "score", "evidence", "layer"))]
     proposal = case["proposal"]
     offence = f", {word('offence', number=proposal['offence'])}" if proposal["offence"] else ""
-    lines += ["", f"{word('proposal')}  {_action(proposal)}  ({proposal['why']}{offence})"]
+    lines += ["", f"{word('proposal')}  {measure(proposal)}  ({proposal['why']}{offence})"]
     for name in ("private_text", "rules_text"):
         if case[name]:
             lines += ["", f"{word(name)}:", *(f"  {line}" for line in plain_lines(case[name]))]
@@ -117,7 +113,7 @@ def plain_lines(text: str) -> list[str]:
 
 def _past(one: dict[str, Any]) -> dict[str, Any]:
     taken = one["taken"] or {"action": ""}
-    return one | {"sent": moment(one["sent_at"]), "community": one["community_id"], "action": _action(taken)}
+    return one | {"sent": moment(one["sent_at"]), "community": one["community_id"], "action": measure(taken)}
 
 
 @click.command("confirm", cls=Command)
@@ -206,10 +202,10 @@ def _told(done: dict[str, Any]) -> None:
     risk = done["risk"]
     lines = [word("risk_told", id=risk["id"], version=risk["version"], status=risk["status"])]
     open_ = [one for one in risk["deliveries"] if one["state"] == "queued"]
-    lines += [word("delivery", id=f"{one['id']} ({one['kind']})") for one in open_]
+    lines += [word("delivery", id=f"{one['id']} ({measure(one)})") for one in open_]
     if done["cancelled"]:
         lines.append(word("cancelled", ids=", ".join(done["cancelled"])))
-    lines += [word("not_undone", kind=one["action"] or one["kind"], id=one["id"]) for one in done["not_undone"]]
+    lines += [word("not_undone", kind=measure(one), id=one["id"]) for one in done["not_undone"]]
     emit(done, lambda: "\n".join(lines))
 
 

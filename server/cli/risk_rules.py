@@ -10,6 +10,7 @@ from core.errors import BadInput
 from server.cli.api import Api, connect
 from server.cli.lazy import Group
 from server.cli.output import emit, note, plain, table
+from server.cli.risk_review import LABELS
 from server.cli.words import word
 
 _PATIENCE: Final = 120.0
@@ -94,7 +95,7 @@ def _words(own: list[dict[str, Any]], added: Sequence[str], gone: Sequence[str])
 def _word(given: str) -> dict[str, Any]:
     label, _, text = given.partition("=")
     text, _, weight = text.partition(":")
-    if not label or not text:
+    if label not in LABELS or not text:
         raise BadInput("malformed", extra={"field": "word", "given": given})
     return {"word": text, "label": label} | ({"weight": _number(weight, "word")} if weight else {})
 
@@ -118,7 +119,9 @@ def _off(place: dict[str, Any], off: Sequence[str], on: Sequence[str]) -> list[s
 def _thresholds(own: dict[str, float], given: Sequence[str]) -> dict[str, float]:
     changed = dict(own)
     for one in given:
-        label, _, score = one.partition("=")
+        label, equals, score = one.partition("=")
+        if label not in LABELS or not equals:
+            raise BadInput("malformed", extra={"field": "threshold", "given": one})
         if score:
             changed[label] = _number(score, "threshold")
         else:

@@ -211,6 +211,7 @@ _WORDS = {
     "number": ("序号", "number"),
     "who": ("谁", "who"),
     "action": ("动作", "action"),
+    "minutes": ("分钟", "minutes"),
     "object": ("对象", "object"),
     "score": ("得分", "score"),
     "view_nearest": ("最近问法", "nearest"),
@@ -309,7 +310,7 @@ _WORDS = {
     "offence": ("窗口期内第 {number} 次", "offence {number} within the window"),
     "private_text": ("拟好的私信", "drafted private words"),
     "rules_text": ("拟好的群公告", "drafted announcement"),
-    "earlier": ("此人以前的：", "the member's other items:"),
+    "earlier": ("此人的其他记录：", "the member's other items:"),
     "risk_told": ("风险 {id}：{status}，版本 {version}", "risk {id}: {status}, version {version}"),
     "cancelled": ("已取消没发出的：{ids}", "cancelled: {ids}"),
     "not_undone": (

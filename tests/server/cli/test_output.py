@@ -1,11 +1,17 @@
 """Tables and texts on a terminal."""
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from core.errors import Unavailable
-from server.cli import reindex
-from server.cli.output import clip, plain, shown, table, width
+from server import cli
+from server.cli import failure, reindex
+from server.cli.output import clip, measure, plain, shown, table, width
 from server.cli.risk_trial import underlined
+from server.cli.words import _WORDS as words
 from server.cli.words import word
 
 
@@ -64,3 +70,40 @@ def test_a_rebuild_whose_state_cannot_be_had_still_says_what_it_does() -> None:
 
     assert reindex._Watched(away)() == word("rebuilding")
     assert reindex._Watched(lambda: {"state": "at_rest", "done": 1, "total": 1})() == word("rebuilding")
+
+
+def _named(module: ast.Module) -> Iterator[str]:
+    """The keys of words and the columns of tables that a command's module names as constants."""
+    constants = {
+        node.targets[0].id: node.value
+        for node in module.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("word", "table"):
+            wanted = node.args[1 if node.func.id == "table" else 0]
+            wanted = constants.get(wanted.id, wanted) if isinstance(wanted, ast.Name) else wanted
+            for one in wanted.elts if isinstance(wanted, ast.Tuple | ast.List) else [wanted]:
+                if isinstance(one, ast.Constant):
+                    yield str(one.value)
+
+
+def test_every_column_and_word_that_a_command_names_has_its_text() -> None:
+    folder = Path(cli.__file__).parent
+    named = {key for path in folder.glob("*.py") for key in _named(ast.parse(path.read_text("utf-8")))}
+    assert "minutes" in named
+    assert sorted(named - words.keys()) == []
+
+
+def test_what_is_done_is_named_with_its_measure() -> None:
+    assert measure({"action": "mute", "minutes": 60}) == "mute 60min"
+    assert measure({"action": "remove", "minutes": None, "kind": "moderation"}) == "remove"
+    assert measure({"action": None, "minutes": None, "kind": "private"}) == "private"
+    assert measure({"action": ""}) == ""
+
+
+def test_a_blocked_text_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    hit = {"label": "absolute_claim", "span": [0, 4], "text": "全网最低", "advice": "写具体价格"}
+    problem = {"title": "没通过", "code": "copy_blocked", "detail": "请改", "copy": [hit]}
+    assert failure.report(failure.Refused(problem, 422), as_json=False) == 2
+    assert "  absolute_claim  全网最低 → 写具体价格\n" in capsys.readouterr().err

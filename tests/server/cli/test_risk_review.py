@@ -27,6 +27,8 @@ def test_from_the_list_to_the_deliveries_and_back(qunzhu: Cli) -> None:  # scope
     done = qunzhu("risk", "confirm", item["id"], "--action", "mute", "--minutes", "30", "--reason", "广告", "--json")
     assert done.code == 0, done.err
     assert done.document["risk"]["taken"] == {"action": "mute", "minutes": 30}
+    assert "mute 30min" in qunzhu("deliveries", "list", "--limit", "200").out
+    assert "queued" in qunzhu("risk", "show", item["id"]).out
     late = qunzhu("risk", "confirm", item["id"], "--version", "1", "--json")
     assert (late.code, late.document["code"]) == (1, "risk_decided")
     back = qunzhu("risk", "dismiss", item["id"])

@@ -40,7 +40,10 @@ def test_labels_off_and_thresholds(qunzhu: Cli) -> None:
     assert qunzhu("risk", "rules", "change", *where, "--off-as-above").document["own"]["off"] is None
     refused = qunzhu("risk", "rules", "change", *where, "--off", "self_harm")
     assert (refused.code, refused.document["code"]) == (2, "risk_rules_self_harm")
-    assert qunzhu("risk", "rules", "change", *where, "--word", "no-label").code == 2
+    for wrong in ("no-label", "nothing=词"):
+        assert qunzhu("risk", "rules", "change", *where, "--word", wrong).document["code"] == "malformed"
+    for wrong in ("abuse", "nothing=0.6"):
+        assert qunzhu("risk", "rules", "change", *where, "--threshold", wrong).document["code"] == "malformed"
 
 
 def test_text_with_everything_behind_its_verdict(qunzhu: Cli) -> None:
