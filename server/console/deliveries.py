@@ -62,6 +62,8 @@ def _shown(db: ReadSession, words: Words, visitor: Visitor, row: DeliveryRow) ->
         "community": visitor.name_of(row.community_id),
         "name": words.name(row.member_id),
         "text": words.shown(row.member_id, row.text),
+        "action": row.action,
+        "minutes": row.minutes,
         "attempts": row.attempts,
         "error": row.last_error,
         "at": at,
