@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import click
 
-from core.errors import BadInput
 from server.cli.api import Api, connect
 from server.cli.lazy import Group
 from server.cli.output import emit, note, plain, table
@@ -43,8 +42,10 @@ def show(community: str | None) -> None:
 @click.option("--without-word", "gone", multiple=True, metavar="WORD", help="去掉一个词 / take a word out")
 @click.option("--allow", multiple=True, metavar="PHRASE", help="这个说法没问题 / this phrase is fine here")
 @click.option("--disallow", multiple=True, metavar="PHRASE", help="去掉一个说法 / take a phrase out")
-@click.option("--off", multiple=True, metavar="LABEL", help="不查这类 / don't look for this label")
-@click.option("--on", multiple=True, metavar="LABEL", help="要查这类 / look for it again")
+@click.option(
+    "--off", multiple=True, type=click.Choice(LABELS), metavar="LABEL", help="不查这类 / don't look for this label"
+)
+@click.option("--on", multiple=True, type=click.Choice(LABELS), metavar="LABEL", help="要查这类 / look for it again")
 @click.option("--off-as-above", is_flag=True, help="查哪些沿用上级 / as the places above have it")
 @click.option(
     "--threshold",
@@ -93,18 +94,33 @@ def _words(own: list[dict[str, Any]], added: Sequence[str], gone: Sequence[str])
 
 
 def _word(given: str) -> dict[str, Any]:
-    label, _, text = given.partition("=")
+    label, text = _parted(given, "word")
     text, _, weight = text.partition(":")
-    if label not in LABELS or not text:
-        raise BadInput("malformed", extra={"field": "word", "given": given})
-    return {"word": text, "label": label} | ({"weight": _number(weight, "word")} if weight else {})
+    if not text:
+        raise _wrong(given, "word")
+    return {"word": text, "label": label} | ({"weight": _number(weight, given, "word")} if weight else {})
 
 
-def _number(given: str, field: str) -> float:
+def _parted(given: str, option: str) -> tuple[str, str]:
+    """`label=rest` as two. Raises `click.BadParameter`."""
+    label, equals, rest = given.partition("=")
+    if not equals:
+        raise _wrong(given, option)
+    if label not in LABELS:
+        told = word("rule_label_wrong", label=plain(label), labels=", ".join(LABELS))
+        raise click.BadParameter(told, param_hint=f"--{option}")
+    return label, rest
+
+
+def _number(text: str, given: str, option: str) -> float:
     try:
-        return float(given)
+        return float(text)
     except ValueError:
-        raise BadInput("malformed", extra={"field": field, "given": given}) from None
+        raise _wrong(given, option) from None
+
+
+def _wrong(given: str, option: str) -> click.BadParameter:
+    return click.BadParameter(word(f"rule_{option}_wrong", text=plain(given)), param_hint=f"--{option}")
 
 
 def _off(place: dict[str, Any], off: Sequence[str], on: Sequence[str]) -> list[str] | None:
@@ -119,11 +135,9 @@ def _off(place: dict[str, Any], off: Sequence[str], on: Sequence[str]) -> list[s
 def _thresholds(own: dict[str, float], given: Sequence[str]) -> dict[str, float]:
     changed = dict(own)
     for one in given:
-        label, equals, score = one.partition("=")
-        if label not in LABELS or not equals:
-            raise BadInput("malformed", extra={"field": "threshold", "given": one})
+        label, score = _parted(one, "threshold")
         if score:
-            changed[label] = _number(score, "threshold")
+            changed[label] = _number(score, one, "threshold")
         else:
             changed.pop(label, None)
     return changed

@@ -243,6 +243,12 @@ _WORDS = {
     "rules_allowed": ("没问题的说法", "allowed"),
     "rules_off": ("不查", "off"),
     "rules_thresholds": ("门槛", "threshold"),
+    "rule_word_wrong": ("{text}：要写成 类别=词 或 类别=词:分量", "{text}: write LABEL=WORD or LABEL=WORD:WEIGHT"),
+    "rule_threshold_wrong": (
+        "{text}：要写成 类别=分数，类别= 为沿用上级",
+        "{text}: write LABEL=SCORE, or LABEL= as above",
+    ),
+    "rule_label_wrong": ("没有类别 {label}，可用的：{labels}", "no label {label}; there are {labels}"),
     "from_above": ("来自上级", "from above"),
     "message_id": ("消息", "message"),
     "dry_running": ("正在用新规则重看最近的消息（最多 20 秒）", "screening the last days again (at most 20 s)"),

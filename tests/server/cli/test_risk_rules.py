@@ -40,10 +40,16 @@ def test_labels_off_and_thresholds(qunzhu: Cli) -> None:
     assert qunzhu("risk", "rules", "change", *where, "--off-as-above").document["own"]["off"] is None
     refused = qunzhu("risk", "rules", "change", *where, "--off", "self_harm")
     assert (refused.code, refused.document["code"]) == (2, "risk_rules_self_harm")
-    for wrong in ("no-label", "nothing=词"):
-        assert qunzhu("risk", "rules", "change", *where, "--word", wrong).document["code"] == "malformed"
-    for wrong in ("abuse", "nothing=0.6"):
-        assert qunzhu("risk", "rules", "change", *where, "--threshold", wrong).document["code"] == "malformed"
+    for option, wrong, told in [
+        ("--word", "no-label", "词:分量"),
+        ("--word", "nothing=词", "self_harm"),
+        ("--word", "abuse=词:much", "词:分量"),
+        ("--threshold", "abuse", "类别=分数"),
+        ("--threshold", "nothing=0.6", "self_harm"),
+        ("--off", "nothing", "self_harm"),
+    ]:
+        ran = qunzhu("risk", "rules", "change", option, wrong)
+        assert (ran.code, told in ran.err) == (2, True), ran.err
 
 
 def test_text_with_everything_behind_its_verdict(qunzhu: Cli) -> None:
