@@ -51,7 +51,8 @@ def _lines(text: str, found: dict[str, Any]) -> list[str]:
         return [*lines, word("copy_clean")]
     for hit in found["labels"]:
         lines += [f"{hit['label']}  {plain(hit['text'])}", f"  → {hit['advice']}"]
-    return [*lines, word("copy_blocks")]
+    unsourced = all(hit["label"] == "unsupported_fact" for hit in found["labels"])
+    return [*lines, word("copy_unsourced" if unsourced else "copy_blocks")]
 
 
 @click.command("check", cls=Command)

@@ -22,6 +22,11 @@ _WORDS = {
     # copy
     "advice": ("改法", "advice"),
     "copy_clean": ("没有发现问题", "nothing found"),
+    "copy_unsourced": (
+        "没有出处：草稿和活动要补上依据（--source、--entry）才能通过；自己写的话只是提醒，请核对",
+        "without a source: a draft or a campaign needs one (--source, --entry) to pass; in words of your own it is a"
+        " reminder to check",
+    ),
     "copy_blocks": ("这段文案不能通过，请按建议修改", "this text would be refused: change it as advised"),
     "scanned": ("查了 {entries} 条，{found} 条要看", "{entries} entries read, {found} to look at"),
     # serve, worker

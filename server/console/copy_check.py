@@ -12,6 +12,7 @@ from agent.flows.copy_review import Wanted
 from core import catalogue
 from core.copy_hits import CopyHit
 from core.scopes import Scope
+from core.vocabulary import CopyLabel
 from server.console.page_route import PageRoute
 from server.console.render import page
 from server.console.visitor import Sent, Signed, Visitor
@@ -63,6 +64,8 @@ def _page(
 
 def _shown(text: str, hits: Sequence[CopyHit], locale: str) -> dict[str, Any]:
     return {
+        # Who types words stands behind their facts, so that alone refuses only drafts and campaigns.
+        "unsourced": all(hit.label == CopyLabel.UNSUPPORTED_FACT for hit in hits),
         "spans": [hit.span for hit in hits],
         "counts": Counter(hit.label.value for hit in hits).most_common(),
         "hits": [

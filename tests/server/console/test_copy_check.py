@@ -18,6 +18,8 @@ def test_a_text_is_marked_with_what_to_write_instead(person: Person, csrf: Calla
 
 def test_sources_bear_the_facts_out(person: Person, csrf: Callable[[], str]) -> None:
     client = person("content")
+    bare = client.post("/console/copy", data={"csrf": csrf(), "text": "现价59元"}).text
+    assert "自己写的话只是提醒" in bare and "不能通过" not in bare
     form = {"csrf": csrf(), "text": "现价59元", "sources": "团购价五十九元"}
     assert "没有发现问题" in client.post("/console/copy", data=form).text
 
