@@ -20,6 +20,11 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// On a narrow screen the places scroll sideways: bring the present one into sight.
+const places = document.querySelector(".places");
+const here = places?.querySelector("[aria-current]");
+if (here) places.scrollLeft = here.offsetLeft - places.offsetLeft - (places.clientWidth - here.offsetWidth) / 2;
+
 const MINUTE = 60_000;
 
 // Text of how long something has waited, and how urgent that looks.
