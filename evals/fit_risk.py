@@ -34,6 +34,7 @@ FEWEST_POSITIVE: Final = 15
 """Labels with fewer sentences get no curve."""
 BY_FORM: Final = frozenset({RiskLabel.PRIVACY, RiskLabel.FLOODING})
 """Numbers prove themselves and volume is counted: no wording tells."""
+HIGHEST_LIMIT: Final = 0.98
 FOLDS: Final = 5
 WORD_ROWS: Final = 3
 WORD_ODDS: Final = 0.3
@@ -42,8 +43,10 @@ QUIET_RATE: Final = {RiskLabel.ABUSE: 0.002}
 OTHER_QUIET_RATE: Final = 0.0005
 """Share of ordinary messages that one label may take for its own at its limit; all together stay below 1 %. Abuse has
 most of it: friends tease each other in the words of enemies."""
-LOWEST_LIMIT: Final = 0.3
-"""A few dozen sentences of a label make its best limit a matter of chance."""
+LOWEST_LIMIT: Final = {RiskLabel.INJECTION: 0.85}
+OTHER_LOWEST_LIMIT: Final = 0.3
+"""A few dozen sentences of a label make its best limit a matter of chance. Attempts to steer have forms that prove
+them: the curve is a second opinion there (0.7 % instead of 1.4 % of the harmless development cases)."""
 _BATCH: Final = 16
 
 
@@ -146,9 +149,13 @@ def fit(taught: Lesson, words: Sequence[str], encoder: str, quiet: Lesson | None
         Limit(*(max(best(chances[way, :, n], _right(taught, label)), float(least[way, n])) for way in (0, 1)))
         for n, label in enumerate(labels)
     ]
-    return replace(
-        whole, limits=tuple(Limit(*(min(max(one, LOWEST_LIMIT), 0.98) for one in limit)) for limit in limits)
-    )
+    return replace(whole, limits=tuple(map(bounded, labels, limits)))
+
+
+def bounded(label: RiskLabel, limit: Limit) -> Limit:
+    """A limit as it may be for this label."""
+    lowest = LOWEST_LIMIT.get(label, OTHER_LOWEST_LIMIT)
+    return Limit(*(min(max(one, lowest), HIGHEST_LIMIT) for one in limit))
 
 
 def _quiet(chances: Array, labels: Sequence[RiskLabel]) -> Array:
@@ -182,7 +189,7 @@ def _calm(chances: Array, right: Array, limit: float) -> float:
     """The shipped limit, raised until at least half of what these rows had flagged is right."""
     levels = [limit, *sorted(float(one) for one in chances if one > limit)]
     fits = (one for one in levels if right[chances >= one].sum() * 2 >= (chances >= one).sum())
-    return min(next(fits, 0.98) + 1e-6, 0.98)
+    return min(next(fits, HIGHEST_LIMIT) + 1e-6, HIGHEST_LIMIT)
 
 
 def _passing(curves: Curves, columns: Sequence[int], width: int) -> Curves:
