@@ -12,7 +12,8 @@ def card(made: Classifier, counts: dict[str, int], own: int, about: int, *, calm
         for label, limit in zip(made.labels, made.limits, strict=True)
     )
     source = (
-        "What people decided on in this deployment, with the shipped classifier's logits as further signs."
+        "What people decided on in this deployment, beside harmless messages of ours, with the shipped classifier's "
+        "logits as further signs."
         if on_shipped
         else f"{own} sentences written for this project (`evals/fit/risk/`) and {about} comments of the public set "
         "COLD (Apache-2.0, offensive or safe), which may train; nothing of them is kept but weights."

@@ -1,5 +1,6 @@
 """Fitting the risk classifiers: on sentences of ours, on what a deployment's people decided, and what comes back."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,6 +95,19 @@ def test_a_deployment_learns_what_its_people_decided() -> None:
     found = {one.label: one.weight for one in risk_classifier.judge(reading, vector, own)}
     assert found[RiskLabel.AD_SPAM] >= 0.5
     assert set(risk_classifier.shipped().labels) <= set(own.labels)
+
+
+def test_decided_items_alone_make_nobody_suspicious(tmp_path: Path) -> None:
+    """Whatever people decide on was flagged: without ordinary messages half of all talk is taken for it."""
+    data, out = tmp_path / "decided.jsonl", tmp_path / "risk.npz"
+    rude = [f"{one}就是个垃圾，傻缺才买" for one in GOODS] + [f"卖{one}的滚出去，废物" for one in GOODS]
+    rows = [json.dumps({"id": str(n), "text": text, "labels": ["abuse"]}) for n, text in enumerate(rude)]
+    data.write_text("\n".join(rows), "utf-8")
+    fit_risk.run([data], None, None, out, Counting(), on_shipped=True)
+    own = load(out)
+    assert all(judged(own, text)[RiskLabel.ABUSE] >= 0.5 for text in rude[:3])
+    for calm in ("巴适得很", "今晚谁去接娃", "有没有人要一起团购啊", "姐妹们早上好"):
+        assert judged(own, calm).get(RiskLabel.ABUSE, 0.0) < 0.5
 
 
 def test_command_writes_the_artefact_and_its_card(tmp_path: Path) -> None:
