@@ -36,7 +36,10 @@ BY_FORM: Final = frozenset({RiskLabel.PRIVACY, RiskLabel.FLOODING})
 """Numbers prove themselves and volume is counted: no wording tells."""
 HIGHEST_LIMIT: Final = 0.98
 FOLDS: Final = 5
-ORDINARY: Final = Path(__file__).parent / "cases" / "risk.jsonl"
+FEWEST_ORDINARY: Final = 200
+ORDINARY: Final = tuple(
+    Path(__file__).parent / "fit" / "risk" / f"{name}.jsonl" for name in ("chat_groups", "hard_clean")
+)
 WORD_ROWS: Final = 3
 WORD_ODDS: Final = 0.3
 MOST_WORDS: Final = 6_000
@@ -314,7 +317,7 @@ def run(
     if not any(row.labels for row in rows):
         raise BadFile(data[0], None, "labels", "has no row with a label")
     if on_shipped:
-        made = refit([*rows, *ordinary()], embedder)
+        made = refit([*rows, *ordinary(len(rows))], embedder)
     else:
         every = [*rows, *about]
         words = worth_undisguising(every)
@@ -330,11 +333,11 @@ def run(
     return Report("fit risk", {}, facts={"rows": len(rows) + len(about), "runs": len(made.rows), "out": str(out)})
 
 
-def ordinary() -> list[Sentence]:
-    """Harmless messages, none of which is kept back for measuring. People decide on what was flagged only: from that
-    alone a fit takes half of all that is said for it."""
-    rows = read_rows(ORDINARY)
-    return [Sentence(row.text(), frozenset()) for row in rows if not row.texts("labels") and row.text("part") == "dev"]
+def ordinary(decided: int) -> list[Sentence]:
+    """Harmless messages of ours, twice as many as were decided, evenly from all. People decide on what was flagged
+    only: from that alone a fit takes half of all that is said for it."""
+    rows = [row for row in sentences(ORDINARY) if not row.labels]
+    return rows[:: max(1, len(rows) // max(2 * decided, FEWEST_ORDINARY))]
 
 
 def _about_abuse(file: Path) -> list[Sentence]:

@@ -105,9 +105,13 @@ def test_decided_items_alone_make_nobody_suspicious(tmp_path: Path) -> None:
     data.write_text("\n".join(rows), "utf-8")
     fit_risk.run([data], None, None, out, Counting(), on_shipped=True)
     own = load(out)
-    assert all(judged(own, text)[RiskLabel.ABUSE] >= 0.5 for text in rude[:3])
-    for calm in ("巴适得很", "今晚谁去接娃", "有没有人要一起团购啊", "姐妹们早上好"):
-        assert judged(own, calm).get(RiskLabel.ABUSE, 0.0) < 0.5
+
+    def abuse(text: str) -> float:
+        found = risk_classifier.judge(read(normalize(text)), Counting().embed([text])[0], own)
+        return next((one.weight for one in found if one.label is RiskLabel.ABUSE), 0.0)
+
+    assert all(abuse(text) >= 0.5 for text in rude[:3])
+    assert all(abuse(calm) < 0.5 for calm in ("巴适得很", "今晚谁去接娃", "有没有人要一起团购啊", "姐妹们早上好"))
 
 
 def test_command_writes_the_artefact_and_its_card(tmp_path: Path) -> None:
