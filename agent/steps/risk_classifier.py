@@ -32,7 +32,7 @@ LEAST = 0.3
 """Weight from which a label is worth a sign: below, two weak hints would make one of nothing."""
 UNSURE = 0.1
 """Weight by runs alone from which the vector is asked: what is below hardly ever becomes a label with it."""
-SHORTEST = 4
+SHORTEST = 6
 """Characters that a reading needs: of 加油 or 好的 a vector says anything."""
 BASE_MOST, BASE_SCALE = 6.0, 3.0
 """A shipped logit is cut to ± the one and divided by the other before a deployment's own classifier looks at it."""
