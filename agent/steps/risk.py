@@ -277,7 +277,8 @@ def _without_label(message: ScreenInput, best: float, thresholds: RiskThresholds
 
 def _hit(label: RiskLabel, items: Sequence[_Found], masked: Sequence[str]) -> RiskHit:
     spans = sorted({(sign.start, sign.end) for sign, part in items if part == 0})
-    heaviest = sorted(items, key=lambda item: (-item.sign.weight, item.part, item.sign.start))
+    # A word or form tells a person more than the runs that a classifier weighed.
+    heaviest = sorted(items, key=lambda item: (item.sign.layer in _CLASSIFIERS, -item.sign.weight, item.sign.start))
     quotes = dict.fromkeys(masked[part][sign.start : sign.end][:_LONGEST_QUOTE] for sign, part in heaviest)
     return RiskHit(
         label=label,
