@@ -170,7 +170,8 @@ def _encoded(name: str, value: Any, json_columns: set[str]) -> Any:
     if value is None:
         return None
     if name in json_columns:
-        return [json.loads(value)]
+        # SQLite keeps a JSON number as a number.
+        return [json.loads(value) if isinstance(value, str) else value]
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(value).decode()
     if isinstance(value, datetime):

@@ -115,7 +115,8 @@ def _send(book: Book, client: Line, message: dict[str, Any], stop: threading.Eve
 
 
 def decider(world: World) -> Callable[[threading.Event], None]:
-    """Approves every draft that has a text and rejects the others. Several of these race for the same drafts."""
+    """Approves every draft that has a text which passes the copy check, and rejects the others. Several of these race
+    for the same drafts."""
 
     def job(stop: threading.Event) -> None:
         with Line(world.urls, world.decider_key) as client:
@@ -129,9 +130,10 @@ def decider(world: World) -> Callable[[threading.Event], None]:
 
 
 def _decide(book: Book, client: Line, draft: dict[str, Any], stop: threading.Event) -> None:
-    ruling = {"decision": "approve" if draft["text"] else "reject", "version": draft["version"]}
     lost = book.counts["connections_lost"]
-    answer = _ask(book, client, "POST", f"/v1/drafts/{draft['id']}/decision", ruling, stop)
+    answer = _rule(book, client, draft, "approve" if draft["text"] else "reject", stop)
+    if answer is not None and _code(answer) == "copy_blocked":
+        answer = _rule(book, client, draft, "reject", stop)
     if answer is None:
         return
     if answer.status_code == 200:
@@ -193,6 +195,13 @@ def _ask(
         client.turn()
         if stop.wait(_PAUSE):
             return None
+
+
+def _rule(
+    book: Book, client: Line, draft: dict[str, Any], decision: str, stop: threading.Event
+) -> httpx2.Response | None:
+    ruling = {"decision": decision, "version": draft["version"]}
+    return _ask(book, client, "POST", f"/v1/drafts/{draft['id']}/decision", ruling, stop)
 
 
 def _code(answer: httpx2.Response) -> str:

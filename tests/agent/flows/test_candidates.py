@@ -173,9 +173,9 @@ def test_a_candidate_of_two_groups_is_seen_by_who_may_read_both(wise: House) -> 
     assert caught.value.code == "candidate_not_found"
 
 
-def modified(house: House, text: str, final: str, message_id: str) -> DraftRow:
+def modified(house: House, text: str, final: str, message_id: str, **passing: Any) -> DraftRow:
     draft = house.ask(text, message_id, sender={"id": f"wx-{message_id}", "name": "小满妈妈"})
-    house.decide(draft.id, Decision.MODIFY, text=final, undoable=True)
+    house.decide(draft.id, Decision.MODIFY, text=final, undoable=True, **passing)
     return house.draft_row(draft.id)
 
 
@@ -183,7 +183,7 @@ def test_answers_are_what_people_said_word_for_word(wise: House) -> None:
     answering(wise, at=1.0)
     often = "补卡带身份证到前台，工本费十元。"
     modified(wise, CARD[0], often, "a")
-    modified(wise, CARD[2], "到前台补，电话13800138000。", "b")
+    modified(wise, CARD[2], "到前台补，电话13800138000。", "b", override_copy=True, reason="前台自己的号码")
     modified(wise, CARD[4], often, "c")
     gathering.gather(wise.services)
 
