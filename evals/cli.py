@@ -407,10 +407,10 @@ def fit_risk(
 ) -> None:
     """The classifiers of risk labels."""
     del as_json
-    from evals import fit_risk as it
+    from evals import risk_artefact as it
 
     place = _npz(out)
-    _finish(_run(lambda: it.run(data, cold, quiet, place, _encoder(), on_shipped=on_shipped)), None, ())
+    _finish(_run(lambda: it.run(data, cold, quiet, place, _encoder(), _progress, on_shipped=on_shipped)), None, ())
 
 
 if __name__ == "__main__":

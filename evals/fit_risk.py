@@ -1,25 +1,22 @@
 """Fits the risk classifiers on labelled sentences: what is known of a text, the weights of every label, its limits."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import log
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
-from agent.steps import lexicon, risk_classifier
-from agent.steps.risk_classifier import BASE_SCALE, FORMAT, Classifier, Curves, Limit, base_of
+from agent.steps import risk_classifier
+from agent.steps.risk_classifier import BASE_SCALE, FORMAT, Classifier, Curves, Limit
 from agent.steps.risk_policy import RiskThresholds
-from agent.steps.risk_reading import Reading, grams, read
-from agent.steps.views.disguises import DisguiseFinder
-from core.text import normalize
+from agent.steps.risk_reading import Reading, grams
 from core.vocabulary import RiskLabel
+from evals.corpus import Progress
 from evals.figures import Array
-from evals.report import Report
-from evals.rows import BadFile
-from evals.rows import read as read_rows
+from evals.risk_lessons import Lesson, Sentence, lesson, unseen
 from knowledge.embeddings import Embedder, Vectors
 
 PENALTY: Final = 4.0
@@ -36,13 +33,6 @@ BY_FORM: Final = frozenset({RiskLabel.PRIVACY, RiskLabel.FLOODING})
 """Numbers prove themselves and volume is counted: no wording tells."""
 HIGHEST_LIMIT: Final = 0.98
 FOLDS: Final = 5
-FEWEST_ORDINARY: Final = 200
-ORDINARY: Final = tuple(
-    Path(__file__).parent / "fit" / "risk" / f"{name}.jsonl" for name in ("chat_groups", "hard_clean")
-)
-WORD_ROWS: Final = 3
-WORD_ODDS: Final = 0.3
-MOST_WORDS: Final = 6_000
 QUIET_RATE: Final = {RiskLabel.ABUSE: 0.002}
 OTHER_QUIET_RATE: Final = 0.0005
 """Share of ordinary messages that one label may take for its own at its limit; all together stay below 1 %. Abuse has
@@ -51,92 +41,11 @@ LOWEST_LIMIT: Final = {RiskLabel.INJECTION: 0.85}
 OTHER_LOWEST_LIMIT: Final = 0.3
 """A few dozen sentences of a label make its best limit a matter of chance. Attempts to steer have forms that prove
 them: the curve is a second opinion there (0.7 % instead of 1.4 % of the harmless development cases)."""
-_BATCH: Final = 16
 
 
-class Sentence(NamedTuple):
-    """`judged`: the labels that the row says anything about, true or not; a set about abuse says nothing of ads."""
-
-    text: str
-    labels: frozenset[RiskLabel]
-    judged: frozenset[RiskLabel] = frozenset(RiskLabel)
-
-
-class Lesson(NamedTuple):
-    """Sentences as the classifiers read them; a row each."""
-
-    sentences: Sequence[Sentence]
-    readings: Sequence[Reading]
-    vectors: Vectors | None
-    base: Array | None = None
-
-    def some(self, rows: Array) -> "Lesson":
-        """Those of these numbers."""
-        return Lesson(
-            [self.sentences[n] for n in rows],
-            [self.readings[n] for n in rows],
-            None if self.vectors is None else self.vectors[rows],
-            None if self.base is None else self.base[rows],
-        )
-
-
-def sentences(files: Iterable[Path]) -> list[Sentence]:
-    """Rows `{text, labels, judged?}`. Raises `BadFile`."""
-    return [
-        Sentence(
-            row.text(),
-            frozenset(RiskLabel(label) for label in row.texts("labels", needed=True)),
-            frozenset(RiskLabel(label) for label in row.texts("judged")) or frozenset(RiskLabel),
-        )
-        for file in files
-        for row in read_rows(file)
-    ]
-
-
-def lesson(rows: Sequence[Sentence], words: Iterable[str], embedder: Embedder | None, *, on_shipped: bool) -> Lesson:
-    """`words` are undisguised beside those of the lexicons; `on_shipped` also looks at the shipped logits."""
-    finder = DisguiseFinder({*words, *lexicon.words()})
-    readings = [reading(row.text, finder) for row in rows]
-    vectors = embedded([one.text for one in readings], embedder) if embedder else None
-    return Lesson(rows, readings, vectors, _base(readings, vectors) if on_shipped else None)
-
-
-def reading(text: str, finder: DisguiseFinder) -> Reading:
-    """A text as the classifiers read it."""
-    normalized = normalize(text)
-    return read(normalized, finder.finds(normalized.text))
-
-
-def embedded(texts: Sequence[str], embedder: Embedder) -> Vectors:
-    parts = [embedder.embed(texts[n : n + _BATCH]) for n in range(0, len(texts), _BATCH)]
-    return np.concatenate(parts)
-
-
-def _base(readings: Sequence[Reading], vectors: Vectors | None) -> Array:
-    base = risk_classifier.shipped()
-    seen = vectors if vectors is not None else [None] * len(readings)
-    return np.array([base_of(base.logits(base.known(one.text), v)) for one, v in zip(readings, seen, strict=True)])
-
-
-def worth_undisguising(rows: Sequence[Sentence]) -> tuple[str, ...]:
-    """Words that stand much oftener in labelled rows than in clean ones: those are written in disguise."""
-    import rjieba
-
-    bad, clean = Counter[str](), Counter[str]()
-    for row in rows:
-        found = {word for word in rjieba.cut(normalize(row.text).text, False) if len(word) > 1 and word.isalpha()}
-        (bad if row.labels else clean).update(found)
-    share = len([row for row in rows if row.labels]) / len(rows)
-    odds = {
-        word: log((count + 0.5) / (clean[word] + 0.5) * (1 - share) / share)
-        for word, count in bad.items()
-        if count >= WORD_ROWS and not word.isascii()
-    }
-    chosen = sorted((word for word, value in odds.items() if value >= WORD_ODDS), key=lambda word: (-odds[word], word))
-    return tuple(sorted(chosen[:MOST_WORDS]))
-
-
-def fit(taught: Lesson, words: Sequence[str], encoder: str, quiet: Lesson | None = None) -> Classifier:
+def fit(
+    taught: Lesson, words: Sequence[str], encoder: str, quiet: Lesson | None = None, progress: Progress = unseen
+) -> Classifier:
     """The classifier of these rows. Its limits are those that serve the rows best when each fold is judged by the
     others; `quiet` ordinary messages raise them where they would be disturbed."""
     labels = tuple(label for label in RiskLabel if label not in BY_FORM and _count(taught, label) >= FEWEST_POSITIVE)
@@ -147,6 +56,7 @@ def fit(taught: Lesson, words: Sequence[str], encoder: str, quiet: Lesson | None
         others = _fitted(taught.some(np.flatnonzero(folds != fold)), labels, words, encoder)
         left = np.flatnonzero(folds == fold)
         chances[:, left] = _chances(others, taught.some(left))
+        progress("folds", fold + 1, FOLDS)
     least = np.zeros((2, len(labels))) if quiet is None else _quiet(_chances(whole, quiet), labels)
     best = _best if taught.base is None else _fewest_errors
     limits = [
@@ -172,12 +82,12 @@ def _quiet(chances: Array, labels: Sequence[RiskLabel]) -> Array:
     return limits
 
 
-def refit(rows: Sequence[Sentence], embedder: Embedder) -> Classifier:
+def refit(rows: Sequence[Sentence], embedder: Embedder, progress: Progress = unseen) -> Classifier:
     """A deployment's own classifier, from what its people decided: it looks at the shipped one's logits too. A label of
     which there are too few keeps the shipped curve, with the limit that these rows ask for."""
     shipped = risk_classifier.shipped()
-    taught = lesson(rows, shipped.words, embedder, on_shipped=True)
-    own = fit(taught, shipped.words, embedder.name)
+    taught = lesson(rows, shipped.words, embedder, progress, on_shipped=True)
+    own = fit(taught, shipped.words, embedder.name, progress=progress)
     kept = [label for label in shipped.labels if label not in own.labels]
     columns = [shipped.labels.index(label) for label in kept]
     chances = _chances(shipped, taught)[:, :, columns]
@@ -224,7 +134,7 @@ def _chances(classifier: Classifier, asked: Lesson) -> Array:
     rows = range(len(known))
     base = [None if asked.base is None else asked.base[n] for n in rows]
     alone = [classifier.logits(known[n], None, base[n]) for n in rows]
-    joint = [classifier.logits(known[n], None if asked.vectors is None else asked.vectors[n], base[n]) for n in rows]
+    joint = [classifier.logits(known[n], asked.vectors[n], base[n]) for n in rows]
     return np.asarray(1 / (1 + np.exp(-np.clip(np.array([alone, joint]), -30, 30))))
 
 
@@ -246,7 +156,7 @@ def _fitted(taught: Lesson, labels: Sequence[RiskLabel], words: Sequence[str], e
     plain = Classifier(tuple(labels), rows, rarity, _NOTHING, _NOTHING, tuple(words), (), encoder)
     matrix = _matrix([plain.known(one.text) for one in taught.readings], len(rows))
     alone = _curves(taught, labels, matrix, None)
-    joint = alone if taught.vectors is None else _curves(taught, labels, matrix, taught.vectors)
+    joint = _curves(taught, labels, matrix, taught.vectors)
     return Classifier(tuple(labels), rows, rarity, alone, joint, tuple(words), (), encoder)
 
 
@@ -279,9 +189,8 @@ def _curves(taught: Lesson, labels: Sequence[RiskLabel], matrix: Any, vectors: V
     penalty = PENALTY if taught.base is None else OWN_PENALTY
     weights, offsets = [], []
     for label in labels:
-        rows = np.array([label in row.judged for row in taught.sentences])
         model = LogisticRegression(C=penalty, solver="liblinear", random_state=0)
-        model.fit(whole[rows], _right(taught, label)[rows])
+        model.fit(whole, _right(taught, label))
         weights.append(model.coef_[0])
         offsets.append(model.intercept_[0])
     every = np.array(weights, dtype=np.float32).T
@@ -304,45 +213,3 @@ def save(classifier: Classifier, out: Path) -> None:
         for part in Curves.__dataclass_fields__:
             arrays[f"{name}_{part}"] = getattr(curves, part).astype(np.float16)
     np.savez_compressed(out, **arrays)
-
-
-def run(
-    data: Sequence[Path], cold: Path | None, quiet: Path | None, out: Path, embedder: Embedder, *, on_shipped: bool
-) -> Report:
-    """Fit on `data` (rows `{text, labels}`) and, as sentences about abuse, on `cold` (rows `{text, label}`); `quiet`
-    holds ordinary messages. `on_shipped` makes a deployment's own classifier of `data` beside ordinary messages. Writes
-    `out` and, beside it, the card `.md`. Raises `BadFile`, `EmbeddingError`."""
-    rows = sentences(data)
-    about = _about_abuse(cold) if cold else []
-    if not any(row.labels for row in rows):
-        raise BadFile(data[0], None, "labels", "has no row with a label")
-    if on_shipped:
-        made = refit([*rows, *ordinary(len(rows))], embedder)
-    else:
-        every = [*rows, *about]
-        words = worth_undisguising(every)
-        heard = [Sentence(row.text(), frozenset()) for row in read_rows(quiet)] if quiet else []
-        calm = lesson(heard, words, embedder, on_shipped=False) if heard else None
-        made = fit(lesson(every, words, embedder, on_shipped=False), words, embedder.name, calm)
-    save(made, out)
-    counts = {label.value: sum(label in row.labels for row in [*rows, *about]) for label in made.labels}
-    from evals.risk_card import card
-
-    text = card(made, counts, len(rows), len(about), calmed=quiet is not None, on_shipped=on_shipped)
-    out.with_suffix(".md").write_text(text, "utf-8")
-    return Report("fit risk", {}, facts={"rows": len(rows) + len(about), "runs": len(made.rows), "out": str(out)})
-
-
-def ordinary(decided: int) -> list[Sentence]:
-    """Harmless messages of ours, twice as many as were decided, evenly from all. People decide on what was flagged
-    only: from that alone a fit takes half of all that is said for it."""
-    rows = [row for row in sentences(ORDINARY) if not row.labels]
-    return rows[:: max(1, len(rows) // max(2 * decided, FEWEST_ORDINARY))]
-
-
-def _about_abuse(file: Path) -> list[Sentence]:
-    """Comments labelled offensive or safe; what else they may be was not asked."""
-    return [
-        Sentence(row.text(), frozenset({RiskLabel.ABUSE} if row.text("label") == "offensive" else ()))
-        for row in read_rows(file)
-    ]

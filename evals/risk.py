@@ -132,7 +132,8 @@ def _screens(
     """How each message is screened, by its number modulo their count."""
     if not folds or embedder is None:
         return [_screen_by(Setup(), embedder, label)]
-    from evals.fit_risk import Sentence, refit
+    from evals.fit_risk import refit
+    from evals.risk_lessons import Sentence
 
     made = []
     for fold in range(folds):

@@ -241,7 +241,7 @@ def _score(items: Iterable[_Found]) -> float:
     weights: dict[tuple[str, str], float] = defaultdict(float)
     for sign, _ in items:
         weights[sign.layer, sign.key] = max(weights[sign.layer, sign.key], sign.weight)
-    # A deployment's own classifier was fitted with the rules in sight: weak ones don't speak twice.
+    # What a deployment's people decided has the last word on weak rules; a strong one still holds by itself.
     own = weights.pop((risk_classifier.OWN_LAYER, risk_classifier.OWN_LAYER), 0.0)
     return round(max(own, 1 - prod(1 - weight for weight in weights.values())), 4)
 

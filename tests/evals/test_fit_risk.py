@@ -12,8 +12,8 @@ from agent.steps.risk_classifier import ClassifierError, load
 from agent.steps.risk_reading import read
 from core.text import normalize
 from core.vocabulary import RiskLabel
-from evals import fit_risk
-from evals.fit_risk import Sentence
+from evals import fit_risk, risk_artefact, risk_lessons
+from evals.risk_lessons import Lesson, Sentence
 from evals.rows import BadFile
 from knowledge.embeddings import Vectors
 
@@ -36,36 +36,38 @@ class Counting:
 
 
 @pytest.fixture(scope="module")
-def taught() -> fit_risk.Lesson:
+def taught() -> Lesson:
     rows = [Sentence(text, AD) for text in OFFERED] + [Sentence(text, frozenset()) for text in ASKED]
     mixed = [rows[n] for n in np.random.default_rng(0).permutation(len(rows))]
-    return fit_risk.lesson(mixed, (), Counting(), on_shipped=False)
+    return risk_lessons.lesson(mixed, (), Counting(), on_shipped=False)
 
 
 def judged(classifier: risk_classifier.Classifier, text: str) -> dict[RiskLabel, float]:
     return {one.label: one.weight for one in classifier.judge(read(normalize(text)), least=0.0)}
 
 
-def test_learnt_label_holds_for_new_texts(taught: fit_risk.Lesson) -> None:
+def test_learnt_label_holds_for_new_texts(taught: Lesson) -> None:
     made = fit_risk.fit(taught, (), "counting")
     assert made.labels == (RiskLabel.AD_SPAM,)
     assert judged(made, "牛奶批发，要的私聊我下单")[RiskLabel.AD_SPAM] >= 0.5
     assert judged(made, "谁用过这个牛奶，好用吗")[RiskLabel.AD_SPAM] < 0.5
 
 
-def test_labels_with_few_sentences_get_no_curve(taught: fit_risk.Lesson) -> None:
+def test_labels_with_few_sentences_get_no_curve(taught: Lesson) -> None:
     rare = taught.some(np.arange(fit_risk.FEWEST_POSITIVE))
     assert fit_risk.fit(taught, (), "counting").labels == (RiskLabel.AD_SPAM,)
     assert sum(bool(row.labels) for row in rare.sentences) < fit_risk.FEWEST_POSITIVE
 
 
-def test_ordinary_messages_raise_the_limits(taught: fit_risk.Lesson) -> None:
-    quiet = fit_risk.lesson([Sentence("牛奶批发，要的私聊我下单", frozenset())] * 20, (), Counting(), on_shipped=False)
+def test_ordinary_messages_raise_the_limits(taught: Lesson) -> None:
+    quiet = risk_lessons.lesson(
+        [Sentence("牛奶批发，要的私聊我下单", frozenset())] * 20, (), Counting(), risk_lessons.unseen, on_shipped=False
+    )
     calm, plain = fit_risk.fit(taught, (), "counting", quiet), fit_risk.fit(taught, (), "counting")
     assert calm.limits[0].alone > plain.limits[0].alone
 
 
-def test_saved_classifier_comes_back(taught: fit_risk.Lesson, tmp_path: Path) -> None:
+def test_saved_classifier_comes_back(taught: Lesson, tmp_path: Path) -> None:
     made = fit_risk.fit(taught, ("加我",), "counting")
     fit_risk.save(made, tmp_path / "risk.npz")
     back = load(tmp_path / "risk.npz")
@@ -103,7 +105,7 @@ def test_decided_items_alone_make_nobody_suspicious(tmp_path: Path) -> None:
     rude = [f"{one}就是个垃圾，傻缺才买" for one in GOODS] + [f"卖{one}的滚出去，废物" for one in GOODS]
     rows = [json.dumps({"id": str(n), "text": text, "labels": ["abuse"]}) for n, text in enumerate(rude)]
     data.write_text("\n".join(rows), "utf-8")
-    fit_risk.run([data], None, None, out, Counting(), on_shipped=True)
+    risk_artefact.run([data], None, None, out, Counting(), risk_lessons.unseen, on_shipped=True)
     own = load(out)
 
     def abuse(text: str) -> float:
@@ -119,7 +121,9 @@ def test_command_writes_the_artefact_and_its_card(tmp_path: Path) -> None:
     rows = [(text, '["ad_spam"]') for text in OFFERED] + [(text, "[]") for text in ASKED]
     lines = (f'{{"id": "{n}", "text": "{text}", "labels": {labels}}}' for n, (text, labels) in enumerate(rows))
     data.write_text("\n".join(lines), "utf-8")
-    report = fit_risk.run([data], None, None, tmp_path / "out.npz", Counting(), on_shipped=False)
+    report = risk_artefact.run(
+        [data], None, None, tmp_path / "out.npz", Counting(), risk_lessons.unseen, on_shipped=False
+    )
     assert report.facts["rows"] == len(rows)
     assert "| `ad_spam` | 24 |" in (tmp_path / "out.md").read_text("utf-8")
 
@@ -128,4 +132,11 @@ def test_nothing_labelled_is_refused(tmp_path: Path) -> None:
     data = tmp_path / "rows.jsonl"
     data.write_text('{"id": "1", "text": "好的", "labels": []}', "utf-8")
     with pytest.raises(BadFile, match="no row with a label"):
-        fit_risk.run([data], None, None, tmp_path / "out.npz", Counting(), on_shipped=False)
+        risk_artefact.run([data], None, None, tmp_path / "out.npz", Counting(), risk_lessons.unseen, on_shipped=False)
+
+
+def test_unknown_label_is_refused_with_its_place(tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"id": "1", "text": "好的", "labels": ["adverts"]}', "utf-8")
+    with pytest.raises(BadFile, match=r"line 1, field 'labels': 'adverts' is none of ad_spam"):
+        risk_lessons.sentences([data])

@@ -87,7 +87,7 @@ class DisguiseFinder:
         self._joins = shapes.joined(char for word in kept for char in word)
         self._read = _Patterns((word, word) for word in kept)
         self._sounds = _Patterns((sound, word) for word in han if (sound := sounds.keys(word)))
-        self._shapes = _Patterns((shape, word) for word in han if (shape := _shape(word)) != word or len(word) > 1)
+        self._shapes = _Patterns((_shape(word), word) for word in han)
         self._orders = _Patterns(pair for word in han for pair in _orders(word))
         self._initials = _Patterns((first, word) for word in han if (first := _initials(word)))
 

@@ -1,7 +1,7 @@
 """How characters and letters sound: one key a syllable, the same for syllables that people mix up."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache, lru_cache
 
 _DIGITS = {
@@ -104,9 +104,5 @@ def spelled(letters: str) -> tuple[tuple[str, int, int], ...]:
 
 def keys(word: str) -> str | None:
     """The sounds of a word of Han characters; None where one has none."""
-    found = [key(char) for char in word]
-    return None if None in found else "".join(_some(found))
-
-
-def _some(found: list[str | None]) -> Iterator[str]:
-    return (one for one in found if one is not None)
+    found = [sound for char in word if (sound := key(char)) is not None]
+    return "".join(found) if len(found) == len(word) else None

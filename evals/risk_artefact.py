@@ -1,11 +1,52 @@
-"""The model card of risk classifiers, as `qunzhu-evals fit risk` writes it."""
+"""`qunzhu-evals fit risk`: reads sentences, fits, and writes the artefact with its model card."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from agent.steps.risk_classifier import Classifier
 from core.vocabulary import RiskLabel
 from evals import fit_risk
+from evals.corpus import Progress
+from evals.fit_risk import fit, refit, save
+from evals.report import Report
+from evals.risk_lessons import about_abuse, harmless, lesson, ordinary, sentences, worth_undisguising
+from evals.rows import BadFile
+from knowledge.embeddings import Embedder
 
 
-def card(made: Classifier, counts: dict[str, int], own: int, about: int, *, calmed: bool, on_shipped: bool) -> str:
+def run(
+    data: Sequence[Path],
+    cold: Path | None,
+    quiet: Path | None,
+    out: Path,
+    embedder: Embedder,
+    progress: Progress,
+    *,
+    on_shipped: bool,
+) -> Report:
+    """Fit on `data` (rows `{text, labels}`) and, as sentences about abuse, on `cold` (rows `{text, label}`); `quiet`
+    holds ordinary messages. `on_shipped` makes a deployment's own classifier of `data` beside ordinary messages. Writes
+    `out` and, beside it, the card `.md`. Raises `BadFile`, `EmbeddingError`."""
+    rows = sentences(data)
+    about = about_abuse(cold) if cold else []
+    if not any(row.labels for row in rows):
+        raise BadFile(data[0], None, "labels", "has no row with a label")
+    if on_shipped:
+        made = refit([*rows, *ordinary(len(rows))], embedder, progress)
+    else:
+        every = [*rows, *about]
+        words = worth_undisguising(every)
+        calm = lesson(harmless(quiet), words, embedder, progress, on_shipped=False) if quiet else None
+        taught = lesson(every, words, embedder, progress, on_shipped=False)
+        made = fit(taught, words, embedder.name, calm, progress)
+    save(made, out)
+    counts = {label.value: sum(label in row.labels for row in [*rows, *about]) for label in made.labels}
+    text = _card(made, counts, len(rows), len(about), calmed=quiet is not None, on_shipped=on_shipped)
+    out.with_suffix(".md").write_text(text, "utf-8")
+    return Report("fit risk", {}, facts={"rows": len(rows) + len(about), "runs": len(made.rows), "out": str(out)})
+
+
+def _card(made: Classifier, counts: dict[str, int], own: int, about: int, *, calmed: bool, on_shipped: bool) -> str:
     penalty = fit_risk.OWN_PENALTY if on_shipped else fit_risk.PENALTY
     limits = "\n".join(
         f"| `{label}` | {counts[label]} | {limit.alone:.3f} | {limit.joint:.3f} |"
