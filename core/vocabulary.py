@@ -421,3 +421,113 @@ class ExclusionReason(StrEnum):
     NO_IDENTITY = "no_identity"
     FREQUENCY_CAP = "frequency_cap"
     CHANNEL_LIMIT = "channel_limit"
+
+
+class ComplaintCategory(StrEnum):
+    """What a complaint is about (`complaint.category`)."""
+
+    PRODUCT_QUALITY = "product_quality"
+    LOGISTICS = "logistics"
+    REFUND = "refund"
+    SERVICE_ATTITUDE = "service_attitude"
+    PRICE_PROMOTION = "price_promotion"
+    POINTS_ACCOUNT = "points_account"
+    FALSE_ADVERTISING = "false_advertising"
+    PRIVACY_HARASSMENT = "privacy_harassment"
+    COMMUNITY_ORDER = "community_order"
+    OTHER = "other"
+
+
+class Severity(StrEnum):
+    """How grave a complaint is, in rising order (see `at_least`). `critical`: safety, legal, regulator, media, a group
+    incident."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    def at_least(self, other: "Severity") -> bool:
+        """Whether this is as grave as `other` or graver."""
+        order = list(Severity)
+        return order.index(self) >= order.index(other)
+
+
+class CaseState(StrEnum):
+    """Where a complaint case (客诉工单) stands. A breach is a flag of its clock, no state."""
+
+    NEW = "new"
+    ACKNOWLEDGED = "acknowledged"
+    MOVED_PRIVATE = "moved_private"
+    INVESTIGATING = "investigating"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+
+
+OPEN_CASE_STATES = (
+    CaseState.NEW,
+    CaseState.ACKNOWLEDGED,
+    CaseState.MOVED_PRIVATE,
+    CaseState.INVESTIGATING,
+    CaseState.RESOLVED,
+    CaseState.REOPENED,
+)
+"""Somebody still owes the member something; `resolved` waits for their answer."""
+
+
+class CaseAnswer(StrEnum):
+    """What the member said to the result; `no_answer` after 72 business hours."""
+
+    SATISFIED = "satisfied"
+    UNSATISFIED = "unsatisfied"
+    NO_ANSWER = "no_answer"
+
+
+class ClockKind(StrEnum):
+    """The two reply clocks (响应时钟)."""
+
+    GROUP_QUESTION = "group_question"
+    COMPLAINT = "complaint"
+
+
+class Department(StrEnum):
+    """Whom a case or a suggestion is routed to (跨部门接口)."""
+
+    SERVICE = "service"
+    PRODUCT = "product"
+    LOGISTICS = "logistics"
+    MARKETING = "marketing"
+
+
+class CompensationStatus(StrEnum):
+    """Within the limit a proposal is approved by whoever makes it; above it a manager decides."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class IncidentStatus(StrEnum):
+    """Of a group incident (群体性事件)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class SuggestionStatus(StrEnum):
+    """Where a member's suggestion (建议) stands."""
+
+    NEW = "new"
+    ROUTED = "routed"
+    PLANNED = "planned"
+    DONE = "done"
+    DECLINED = "declined"
+
+
+class SurveyKind(StrEnum):
+    """What a member was asked: 0–10 (would you recommend us) or 1–5 (are you satisfied)."""
+
+    NPS = "nps"
+    CSAT = "csat"

@@ -12,6 +12,7 @@ DRAFTS = "drafts"
 DELIVERIES = "deliveries"
 KNOWLEDGE = "knowledge"
 RISKS = "risks"
+COMPLAINTS = "complaints"
 
 
 class ChangeRow(Base):

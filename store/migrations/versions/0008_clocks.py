@@ -1,0 +1,8 @@
+"""Reply clocks and who is on duty."""
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    pass
