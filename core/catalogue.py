@@ -6,7 +6,7 @@ from importlib.resources import files
 from string import Formatter
 from typing import Any
 
-import yaml
+from core.yaml_text import load_yaml
 
 LOCALES = ("zh-CN", "en")
 DEFAULT_LOCALE = LOCALES[0]
@@ -16,7 +16,7 @@ DEFAULT_LOCALE = LOCALES[0]
 def load(locale: str) -> dict[str, str]:
     """All texts of one catalogue, flat: `{"error.draft_decided.title": "…"}`. Raises FileNotFoundError."""
     source = files("core.locale").joinpath(f"{locale}.yaml").read_text("utf-8")
-    return dict(_flatten("", yaml.safe_load(source)))
+    return dict(_flatten("", load_yaml(source)))
 
 
 def _flatten(prefix: str, node: Any) -> list[tuple[str, str]]:

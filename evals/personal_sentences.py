@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from core.personal_data import Finding, PersonalDataKind
+from core.yaml_text import load_yaml
 from evals.personal_values import OTHER_VALUES, VALUES, check_digit, landline, luhn_digit, phone_digits
 
 SEED = 20261121
@@ -100,7 +99,7 @@ def _filled(draw: random.Random, template: str, kind: PersonalDataKind) -> tuple
 
 @cache
 def _sentences() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    loaded: Mapping[str, Mapping[str, Sequence[str]]] = yaml.safe_load(_FILE.read_text("utf-8"))
+    loaded: Mapping[str, Mapping[str, Sequence[str]]] = load_yaml(_FILE.read_text("utf-8"))
     return loaded
 
 

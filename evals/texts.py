@@ -4,9 +4,8 @@ import json
 from importlib.resources import files
 from typing import Any, Final
 
-import yaml
-
 from core.vocabulary import MessageKind
+from core.yaml_text import load_yaml
 
 WANTING: Final = (MessageKind.QUESTION, MessageKind.COMPLAINT)
 """What a reply is drafted for."""
@@ -36,4 +35,4 @@ def cases(name: str) -> list[dict[str, Any]]:
 
 
 def _people() -> Any:
-    return yaml.safe_load(files("knowledge.demo").joinpath("people.yaml").read_text("utf-8"))
+    return load_yaml(files("knowledge.demo").joinpath("people.yaml").read_text("utf-8"))

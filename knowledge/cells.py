@@ -7,10 +7,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-import yaml
-
 from core.text import normalize
 from core.vocabulary import Audience, CommunityType, EntryKind, EntryStatus, Scene, Tone
+from core.yaml_text import load_yaml
 from knowledge.raw_entries import Flaw
 
 LISTS: Final = frozenset({"phrasings", "tags", "group_types"})
@@ -37,9 +36,7 @@ _CHOICES: Final[Mapping[str, type[StrEnum]]] = {
 @cache
 def table_words() -> Mapping[str, Any]:
     """`fields`, `around`, `values` and `no_limit` of the lexicon."""
-    found: Mapping[str, Any] = yaml.safe_load(
-        files("knowledge").joinpath("lexicons", "table_words.yaml").read_text("utf-8")
-    )
+    found: Mapping[str, Any] = load_yaml(files("knowledge").joinpath("lexicons", "table_words.yaml").read_text("utf-8"))
     return found
 
 

@@ -8,12 +8,10 @@ from importlib.resources.abc import Traversable
 from itertools import chain
 from typing import Final, NamedTuple
 
-import yaml
-
 from core.text import normalize
+from core.yaml_text import load_yaml
 
 _PREFIX: Final = "synonyms_"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # eight times as fast, where PyYAML was built with it
 
 
 class Said(NamedTuple):
@@ -69,5 +67,5 @@ def _files() -> list[Traversable]:
 
 
 def _read(file: Traversable) -> dict[str, list[str]]:
-    read: dict[str, list[str]] = yaml.load(file.read_text("utf-8"), _LOADER)
+    read: dict[str, list[str]] = load_yaml(file.read_text("utf-8"))
     return read

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any, Final
 
-import yaml
-
 from agent.flows import communities, events, intake, knowledge, settings
 from agent.flows.incoming import EventMember, IncomingEvent, IncomingMessage, Sender
 from agent.services import Services
 from core.caller import Caller
 from core.errors import Conflict
 from core.vocabulary import CommunityType, EventType
+from core.yaml_text import load_yaml
 from store import communities as rows
 
 MEMBERS: Final = 200
@@ -58,7 +57,7 @@ def install(services: Services, caller: Caller, progress: Callable[[str], None])
 
 
 def _load(name: str) -> Any:
-    return yaml.safe_load(files("knowledge.demo").joinpath(name).read_text("utf-8"))
+    return load_yaml(files("knowledge.demo").joinpath(name).read_text("utf-8"))
 
 
 def _start(services: Services) -> datetime:

@@ -6,17 +6,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from core.text import normalize
 from core.vocabulary import AbstainedReason
+from core.yaml_text import load_yaml
 
 _FILE = "boundaries.yaml"
 
 
 @cache
 def _rules() -> tuple[tuple[AbstainedReason, re.Pattern[str], re.Pattern[str] | None], ...]:
-    loaded: list[dict[str, Any]] = yaml.safe_load(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
+    loaded: list[dict[str, Any]] = load_yaml(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
     return tuple(
         (
             AbstainedReason(rule["reason"]),

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 
-import yaml
+from core.yaml_text import load_yaml
 
 Where = Literal["brief", "copy"]
 _FILES: Final = ("copy.yaml", "campaign_traps.yaml")
@@ -66,7 +66,7 @@ class Spot(NamedTuple):
 @cache
 def _rules(where: Where) -> tuple[Rule, ...]:
     names = _FILES if where == "brief" else _FILES[:1]
-    loaded = [yaml.safe_load(files("agent.lexicons").joinpath(name).read_text("utf-8")) for name in names]
+    loaded = [load_yaml(files("agent.lexicons").joinpath(name).read_text("utf-8")) for name in names]
     rules = [_rule(label, row) for one in loaded for label, rows in one.items() for row in rows]
     return tuple(rule for rule in rules if rule.within in (None, where))
 

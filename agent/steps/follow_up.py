@@ -13,10 +13,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-import yaml
-
 from core.text import normalize
 from core.vocabulary import ExpiredReason, SenderRole
+from core.yaml_text import load_yaml
 
 Likeness = Callable[[str, str], float]
 """Cosine of two texts, -1 to 1."""
@@ -207,7 +206,7 @@ def is_holding(text: str) -> bool:
 
 @cache
 def _file() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
+    loaded: dict[str, Any] = load_yaml(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
     return loaded
 
 

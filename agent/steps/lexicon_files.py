@@ -23,6 +23,7 @@ import yaml
 
 from core.text import normalize
 from core.vocabulary import RiskLabel
+from core.yaml_text import load_yaml
 
 CONTEXTS = "contexts.yaml"
 
@@ -81,7 +82,7 @@ def load_lexicons(folder: Traversable | None = None) -> tuple[Lexicon, ...]:
 def read_mapping(file: Traversable) -> Mapping[str, Any]:
     """A YAML file whose root is a mapping. Raises `LexiconError`."""
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = load_yaml(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise LexiconError(file.name, f"line {mark.line + 1}" if mark else "file", "no valid YAML") from error

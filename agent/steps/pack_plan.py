@@ -4,11 +4,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from core.errors import BadInput
 from core.vocabulary import CommunityType, Scene
+from core.yaml_text import load_yaml
 
 FALLBACK: Final = CommunityType.INTEREST
 """The type of a group of which only a theme is known."""
@@ -75,7 +75,7 @@ class Wanted(NamedTuple):
 @cache
 def shipped() -> Plans:
     """The plans that ship with the package."""
-    return Plans.model_validate(yaml.safe_load(files("agent").joinpath("lexicons", _FILE).read_text("utf-8")))
+    return Plans.model_validate(load_yaml(files("agent").joinpath("lexicons", _FILE).read_text("utf-8")))
 
 
 def label(slot: str) -> str:

@@ -31,7 +31,8 @@ OWN_LAYER = "own_classifier"
 LEAST = 0.3
 """Weight from which a label is worth a sign: below, two weak hints would make one of nothing."""
 UNSURE = 0.1
-"""Weight by runs alone from which the vector is asked: what is below hardly ever becomes a label with it."""
+"""Weight by runs alone from which the vector is asked. Of what lies below, it would have given a label to 5 of 169 of
+our own cases and to 2 of 913 ordinary messages (development halves)."""
 SHORTEST = 6
 """Characters that a reading needs: of 加油 or 好的 a vector says anything."""
 BASE_MOST, BASE_SCALE = 6.0, 3.0

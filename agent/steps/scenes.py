@@ -4,10 +4,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-import yaml
-
 from core.text import normalize
 from core.vocabulary import Scene
+from core.yaml_text import load_yaml
 
 _FILE: Final = "scenes.yaml"
 _ENOUGH: Final = 2
@@ -16,7 +15,7 @@ _ENOUGH: Final = 2
 
 @cache
 def _words() -> dict[Scene, tuple[str, ...]]:
-    read = yaml.safe_load(files("agent").joinpath("lexicons", _FILE).read_text("utf-8"))
+    read = load_yaml(files("agent").joinpath("lexicons", _FILE).read_text("utf-8"))
     return {Scene(name): tuple(normalize(str(word)).text for word in words) for name, words in read.items()}
 
 

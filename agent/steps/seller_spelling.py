@@ -9,9 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-import yaml
-
 from core.text import Normalized, normalize
+from core.yaml_text import load_yaml
 
 Change = tuple[int, int, str]
 Look = Callable[[str], Iterator[Change]]
@@ -25,7 +24,7 @@ _BETWEEN: Final = re.compile(r"[ .·*_|/\-~]+")
 @cache
 def _table() -> tuple[re.Pattern[str], dict[str, str], dict[str, str], tuple[tuple[re.Pattern[str], str], ...]]:
     """The letters that count beside a Chinese character, what they stand for, single signs, and words in context."""
-    loaded = yaml.safe_load(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
+    loaded = load_yaml(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
     letters: dict[str, str] = loaded["letters"]
     names = "|".join(sorted(letters, key=len, reverse=True))
     pattern = re.compile(rf"(?:(?<=[{_HAN}])(?:{names})(?![a-z0-9])|(?<![a-z0-9])(?:{names})(?=[{_HAN}]))")

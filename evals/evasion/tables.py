@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from core.yaml_text import load_yaml
 
 _FILE = Path(__file__).parent.parent / "evasion_tables.yaml"
 
@@ -15,7 +15,7 @@ Choices = Mapping[str, tuple[str, ...]]
 
 @cache
 def _loaded() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(_FILE.read_text("utf-8"))
+    loaded: dict[str, Any] = load_yaml(_FILE.read_text("utf-8"))
     return loaded
 
 

@@ -6,11 +6,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-import yaml
-
 from core import catalogue
 from core.catalogue import DEFAULT_LOCALE, LOCALES
 from core.errors import QunzhuError
+from core.yaml_text import load_yaml
 
 SCRIPT_PREFIX: Final = "js."
 Translate = Callable[..., str]
@@ -20,7 +19,7 @@ Translate = Callable[..., str]
 def load(locale: str) -> dict[str, str]:
     """All texts of one locale, flat: `{"login.title": "…"}`."""
     source = files("server.console").joinpath("locale", f"{locale}.yaml").read_text("utf-8")
-    return dict(_flatten("", yaml.safe_load(source)))
+    return dict(_flatten("", load_yaml(source)))
 
 
 def _flatten(prefix: str, node: Any) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-import yaml
+from core.yaml_text import load_yaml
 
 _FILE: Final = "questions.yaml"
 
@@ -45,7 +45,7 @@ class Words(NamedTuple):
 
 @cache
 def _loaded() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
+    loaded: dict[str, Any] = load_yaml(files("agent.lexicons").joinpath(_FILE).read_text("utf-8"))
     return loaded
 
 

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
 _DIGITS = {
     "0": "零",
@@ -26,9 +27,14 @@ _FIRST_KEY = 0xE000
 
 @cache
 def _readings() -> Mapping[int, str]:
-    from pypinyin.constants import PINYIN_DICT  # 0.1 s: not for who never screens
-
-    readings: Mapping[int, str] = PINYIN_DICT
+    # The table alone: importing the package reads its dictionary of phrases too, 45 MB that nobody here asks.
+    package = find_spec("pypinyin")
+    assert package is not None and package.submodule_search_locations
+    table = spec_from_file_location("pypinyin_table", f"{package.submodule_search_locations[0]}/pinyin_dict.py")
+    assert table is not None and table.loader is not None
+    module = module_from_spec(table)
+    table.loader.exec_module(module)
+    readings: Mapping[int, str] = module.pinyin_dict
     return readings
 
 

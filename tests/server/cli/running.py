@@ -33,9 +33,11 @@ class Ran:
 
 
 def environ(data_dir: Path, **more: str) -> dict[str, str]:
-    """The environment of a command that knows of no other settings."""
+    """The environment of a command that knows of no other settings, but for the second encoder: it fills its index
+    beside the answers, so that the same search scores differently half a minute later."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QUNZHU_")}
-    return kept | {"QUNZHU_DATA_DIR": str(data_dir), "QUNZHU_PORT": "0", "PYTHONPATH": str(ROOT), **more}
+    own = {"QUNZHU_DATA_DIR": str(data_dir), "QUNZHU_PORT": "0", "QUNZHU_SECOND_ENCODER": "off"}
+    return kept | own | {"PYTHONPATH": str(ROOT), **more}
 
 
 def start(args: Sequence[str], data_dir: Path, **more: str) -> subprocess.Popen[str]:
