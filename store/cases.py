@@ -3,6 +3,8 @@
 Texts are masked; what a person typed keeps its original sealed with the member's key beside it.
 """
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.base import Base, Id
+from core.vocabulary import OPEN_CASE_STATES, CaseState
+from store.base import Base, Id, insert_new
+from store.session import ReadSession, WriteSession
 
 
 class CaseRow(Base):
@@ -95,3 +99,134 @@ class CompensationRow(Base):
     proposed_at: Mapped[datetime]
     decided_by: Mapped[str | None] = mapped_column(Id)
     decided_at: Mapped[datetime | None]
+
+
+def get(db: ReadSession, case_id: str) -> CaseRow | None:
+    return db.get(CaseRow, case_id, populate_existing=True)
+
+
+def many(db: ReadSession, case_ids: Collection[str]) -> list[CaseRow]:
+    if not case_ids:
+        return []
+    return list(db.execute(sa.select(CaseRow).where(CaseRow.id.in_(case_ids)).order_by(CaseRow.id)).scalars())
+
+
+def lock(db: WriteSession, case_id: str) -> CaseRow | None:
+    """The row, locked until the transaction ends. Taken after the locks on members and messages."""
+    query = sa.select(CaseRow).where(CaseRow.id == case_id).with_for_update()
+    return db.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def move(db: WriteSession, case_id: str, *, version: int, **values: Any) -> bool:
+    """Take a case of exactly this version on to its next version; False where somebody was faster."""
+    change = sa.update(CaseRow).where(CaseRow.id == case_id, CaseRow.version == version)
+    moved = change.values(version=CaseRow.version + 1, **values).returning(CaseRow.id)
+    return db.execute(moved.execution_options(synchronize_session=False)).first() is not None
+
+
+def state_of(row: CaseRow) -> dict[str, object]:
+    """What the loser of a race is told."""
+    return {"id": row.id, "state": row.state, "version": row.version, "owner": row.owner_id}
+
+
+def of_message(db: ReadSession, message_id: str) -> CaseRow | None:
+    """The case that a member's message belongs to."""
+    query = sa.select(CaseRow).join(CaseMessageRow, CaseMessageRow.case_id == CaseRow.id)
+    found = db.execute(query.where(CaseMessageRow.message_id == message_id).execution_options(populate_existing=True))
+    return found.scalar_one_or_none()
+
+
+def by_message(db: ReadSession, message_ids: Collection[str]) -> dict[str, str]:
+    """The case of each of these messages that has one."""
+    query = sa.select(CaseMessageRow).where(CaseMessageRow.message_id.in_(message_ids))
+    return {row.message_id: row.case_id for row in db.execute(query).scalars()}
+
+
+def attach(db: WriteSession, case_id: str, message_ids: Sequence[str]) -> None:
+    """Have messages belong to a case; those that belong to one already stay there."""
+    for message_id in message_ids:
+        insert_new(db, CaseMessageRow, {"message_id": message_id, "case_id": case_id})
+
+
+def message_ids(db: ReadSession, case_id: str) -> list[str]:
+    """The case's messages in the order in which they came in."""
+    query = sa.select(CaseMessageRow.message_id).where(CaseMessageRow.case_id == case_id)
+    return list(db.execute(query.order_by(CaseMessageRow.message_id)).scalars())
+
+
+def of_member(db: ReadSession, member_id: str, community_id: str, *, since: datetime) -> list[CaseRow]:
+    """The member's cases here that were opened or closed after `since`, or are open; the newest first. Dismissed ones
+    are left out."""
+    query = sa.select(CaseRow).where(
+        CaseRow.member_id == member_id,
+        CaseRow.community_id == community_id,
+        CaseRow.state != CaseState.DISMISSED,
+        sa.or_(
+            CaseRow.state.in_([state for state in OPEN_CASE_STATES if state is not CaseState.RESOLVED]),
+            CaseRow.opened_at >= since,
+            CaseRow.resolved_at >= since,
+            CaseRow.closed_at >= since,
+        ),
+    )
+    query = query.order_by(CaseRow.opened_at.desc(), CaseRow.id.desc()).limit(50)
+    return list(db.execute(query.execution_options(populate_existing=True)).scalars())
+
+
+def unanswered_in_lane(db: ReadSession, lane: str, community_id: str, since: datetime) -> list[CaseRow]:
+    """Cases of a conversation, opened after `since`, that nobody has answered yet; oldest first."""
+    query = sa.select(CaseRow).where(
+        CaseRow.community_id == community_id,
+        CaseRow.state == CaseState.NEW,
+        CaseRow.lane == lane,
+        CaseRow.opened_at >= since,
+    )
+    return list(db.execute(query.order_by(CaseRow.opened_at, CaseRow.id).limit(30)).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of cases is about; None means whatever. `communities` None: all. `overdue`: those whose clock has
+    run out without an answer."""
+
+    states: Sequence[str] | None = None
+    category: str | None = None
+    severity: str | None = None
+    owner_id: str | None = None
+    overdue: bool | None = None
+    communities: frozenset[str] | None = None
+
+
+def page(
+    db: ReadSession, wanted: Filter, *, after: tuple[datetime, str] | None = None, limit: int = 50
+) -> list[CaseRow]:
+    """Cases, the newest first; `after` is the last one of the page before (opened, id)."""
+    row = CaseRow
+    query = sa.select(row).where(*_conditions(wanted)).order_by(row.opened_at.desc(), row.id.desc()).limit(limit)
+    if after is not None:
+        last = sa.tuple_(sa.literal(after[0], row.opened_at.type), sa.literal(after[1]))
+        query = query.where(sa.tuple_(row.opened_at, row.id) < last)
+    return list(db.execute(query).scalars())
+
+
+def count_by_state(db: ReadSession, wanted: Filter) -> dict[str, int]:
+    """How many cases stand in each state."""
+    query = sa.select(CaseRow.state, sa.func.count()).where(*_conditions(wanted)).group_by(CaseRow.state)
+    return {state: number for state, number in db.execute(query)}
+
+
+def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    row = CaseRow
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.states is not None:
+        found.append(row.state.in_(wanted.states))
+    if wanted.communities is not None:
+        found.append(row.community_id.in_(wanted.communities))
+    for column, value in ((row.category, wanted.category), (row.severity, wanted.severity)):
+        if value is not None:
+            found.append(column == value)
+    if wanted.owner_id is not None:
+        found.append(row.owner_id == wanted.owner_id)
+    if wanted.overdue is not None:
+        late = sa.and_(row.breached, row.acknowledged_at.is_(None), row.state.in_(OPEN_CASE_STATES))
+        found.append(late if wanted.overdue else ~late)
+    return found
