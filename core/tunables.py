@@ -6,13 +6,16 @@ its bounds and its default are known; the console, the docs and the checks read 
 
 import math
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic wants this one below Python 3.12
 
+from core import office_hours
 from core.errors import BadInput
-from core.vocabulary import RiskLabel
+from core.vocabulary import ComplaintCategory, Department, RiskLabel, Severity
 
 T = TypeVar("T")
 Scope = Literal["deployment", "community"]
@@ -178,6 +181,152 @@ HEAT_LEAST = Tunable("risk.heat_least", int, 10, "community", "至少有多少�
 HEAT_SHARE = Tunable("risk.heat_share", float, 0.3, "community", "负面占比至少到多少才报群情", 0.01, 1)
 HEAT_FACTOR = Tunable("risk.heat_factor", float, 3.0, "community", "负面占比是平常的多少倍才报群情", 1, 100)
 
+
+def _shift(text: str) -> str:
+    office_hours.parse(text)
+    return text
+
+
+def _opens(week: dict[str, list[str]]) -> dict[str, list[str]]:
+    if not office_hours.ever_opens(week):
+        raise ValueError("a week without any opening")
+    return week
+
+
+def _day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError("no zone of the IANA database") from None
+    return name
+
+
+_Shifts = Annotated[list[Annotated[str, AfterValidator(_shift)]], Field(max_length=6)]
+_Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_day)]
+_Ladder = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=40)]], Field(min_length=1, max_length=8)
+]
+DayKey = Literal["daily", "workday", "restday", "mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+CLOCK_ZONE = Tunable(
+    "clocks.zone",
+    Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_zone)],
+    "Asia/Shanghai",
+    "deployment",
+    "营业时间和值班表按哪个时区",
+)
+CLOCK_HOURS: Tunable[dict[DayKey, list[str]]] = Tunable(
+    "clocks.hours",
+    Annotated[dict[DayKey, _Shifts], AfterValidator(_opens)],
+    {"daily": ["09:00-21:00"]},
+    "community",
+    "营业时间：每天 daily、工作日 workday、休息日 restday 或 mon…sun，各有几段 HH:MM-HH:MM，可跨零点",
+)
+CLOCK_HOLIDAYS: Tunable[Literal["open", "closed"]] = Tunable(
+    "clocks.holidays",
+    Literal["open", "closed"],
+    "open",
+    "community",
+    "法定节假日：照常，或休息（调休的周末算工作日）",
+)
+CLOCK_CLOSED: Tunable[list[str]] = Tunable(
+    "clocks.closed_dates",
+    Annotated[list[_Date], Field(max_length=400)],
+    [],
+    "community",
+    "另外哪几天休息，YYYY-MM-DD",
+)
+CLOCK_OPENED: Tunable[dict[str, list[str]]] = Tunable(
+    "clocks.open_dates",
+    Annotated[dict[_Date, _Shifts], Field(max_length=400)],
+    {},
+    "community",
+    "哪几天另有营业时间，不管节假日和休息：YYYY-MM-DD 和几段 HH:MM-HH:MM",
+)
+QUESTION_CLOCK = Tunable("clocks.question_on", bool, True, "community", "群里的提问要不要计时")
+QUESTION_MINUTES = Tunable("clocks.question_minutes", int, 5, "community", "群里的提问多少分钟内要有人答", 1, 10_080)
+QUESTION_WARN = Tunable("clocks.question_warn_minutes", int, 4, "community", "到第几分钟提醒；0 为不提醒", 0, 10_080)
+QUESTION_STEP = Tunable(
+    "clocks.question_escalate_minutes", int, 5, "community", "超时后每隔多少分钟再往上报一级；0 为不再报", 0, 10_080
+)
+QUESTION_LADDER: Tunable[list[str]] = Tunable(
+    "clocks.question_ladder",
+    _Ladder,
+    ["answerer", "service", "supervisor", "admin", "owner"],
+    "community",
+    "提问超时依次报给哪些角色，没有人的角色跳过",
+)
+COMPLAINT_CLOCK = Tunable("clocks.complaint_on", bool, True, "community", "客诉要不要计时")
+COMPLAINT_MINUTES = Tunable("clocks.complaint_minutes", int, 30, "community", "客诉多少分钟内要初步回应", 1, 10_080)
+COMPLAINT_WARN = Tunable("clocks.complaint_warn_minutes", int, 25, "community", "到第几分钟提醒；0 为不提醒", 0, 10_080)
+COMPLAINT_STEP = Tunable(
+    "clocks.complaint_escalate_minutes", int, 15, "community", "超时后每隔多少分钟再往上报一级；0 为不再报", 0, 10_080
+)
+COMPLAINT_LADDER: Tunable[list[str]] = Tunable(
+    "clocks.complaint_ladder",
+    _Ladder,
+    ["service", "supervisor", "admin", "owner"],
+    "community",
+    "客诉超时依次报给哪些角色，没有人的角色跳过",
+)
+
+_Fen = Annotated[int, Field(ge=0, le=10_000_000)]
+_Contact = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Limit(TypedDict):
+    """The most that may be offered without a manager: `cents` in fen, `points` where it is points."""
+
+    cents: _Fen
+    points: _Fen
+
+
+COMPLAINT_JOIN_HOURS = Tunable(
+    "complaints.join_hours", int, 72, "community", "同一成员同一件事多少小时内再投诉并进原工单", 1, 8_760
+)
+COMPLAINT_REOPEN_DAYS = Tunable(
+    "complaints.reopen_days", int, 14, "community", "有结果或结案后多少天内同一件事再投诉就重新打开", 0, 365
+)
+COMPLAINT_ANSWER_HOURS = Tunable(
+    "complaints.answer_hours", int, 72, "community", "告知结果后多少营业小时没有回音才算没有回音", 1, 1_000
+)
+COMPLAINT_LIMITS: Tunable[dict[str, Limit]] = Tunable(
+    "complaints.limits",
+    dict[Severity, Limit],
+    {
+        "low": {"cents": 1_000, "points": 100},
+        "medium": {"cents": 3_000, "points": 300},
+        "high": {"cents": 10_000, "points": 1_000},
+        "critical": {"cents": 0, "points": 0},
+    },
+    "community",
+    "不用经理批的补偿上限，按轻重：多少分钱、多少积分；没写的都要经理批",
+)
+COMPLAINT_ROUTES: Tunable[dict[str, str]] = Tunable(
+    "complaints.routes",
+    dict[ComplaintCategory, Department],
+    {
+        "product_quality": "product",
+        "logistics": "logistics",
+        "price_promotion": "marketing",
+        "false_advertising": "marketing",
+    },
+    "community",
+    "哪类客诉转哪个部门，没写的转客服",
+)
+COMPLAINT_CONTACTS: Tunable[dict[str, list[str]]] = Tunable(
+    "complaints.contacts",
+    dict[Department, Annotated[list[_Contact], Field(max_length=20)]],
+    {},
+    "community",
+    "各部门的联系人：用户的登录名或 id，或管理群的社群 id（消息发到群里）",
+)
+
 ALL: dict[str, Tunable[Any]] = {
     tunable.key: tunable
     for tunable in (
@@ -233,6 +382,27 @@ ALL: dict[str, Tunable[Any]] = {
         HEAT_LEAST,
         HEAT_SHARE,
         HEAT_FACTOR,
+        CLOCK_ZONE,
+        CLOCK_HOURS,
+        CLOCK_HOLIDAYS,
+        CLOCK_CLOSED,
+        CLOCK_OPENED,
+        QUESTION_CLOCK,
+        QUESTION_MINUTES,
+        QUESTION_WARN,
+        QUESTION_STEP,
+        QUESTION_LADDER,
+        COMPLAINT_CLOCK,
+        COMPLAINT_MINUTES,
+        COMPLAINT_WARN,
+        COMPLAINT_STEP,
+        COMPLAINT_LADDER,
+        COMPLAINT_JOIN_HOURS,
+        COMPLAINT_REOPEN_DAYS,
+        COMPLAINT_ANSWER_HOURS,
+        COMPLAINT_LIMITS,
+        COMPLAINT_ROUTES,
+        COMPLAINT_CONTACTS,
     )
 }
 

@@ -492,6 +492,14 @@ class ClockKind(StrEnum):
     COMPLAINT = "complaint"
 
 
+class ClockMark(StrEnum):
+    """What falls due of a clock: kinds of its timers, and of the notices that come of them."""
+
+    WARN = "clock_warn"
+    BREACH = "clock_breach"
+    ESCALATE = "clock_escalate"
+
+
 class Department(StrEnum):
     """Whom a case or a suggestion is routed to (跨部门接口)."""
 
@@ -531,3 +539,29 @@ class SurveyKind(StrEnum):
 
     NPS = "nps"
     CSAT = "csat"
+
+
+class RequiresCause(StrEnum):
+    """Why a draft needs a manager: who may release a crisis text, or approve compensation above the limit."""
+
+    CRISIS = "crisis"
+    COMPENSATION = "compensation"
+
+
+class IncidentAction(StrEnum):
+    """What a person does with a group incident."""
+
+    ASSIGN = "assign"
+    TICK = "tick"
+    UNTICK = "untick"
+    MERGE = "merge"
+    SPLIT = "split"
+    CLOSE = "close"
+
+
+class SurveySource(StrEnum):
+    """How an answer came in."""
+
+    API = "api"
+    EVENT = "event"
+    LINK = "link"

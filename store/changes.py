@@ -13,6 +13,7 @@ DELIVERIES = "deliveries"
 KNOWLEDGE = "knowledge"
 RISKS = "risks"
 COMPLAINTS = "complaints"
+NOTICES = "notices"
 
 
 class ChangeRow(Base):

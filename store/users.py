@@ -1,6 +1,6 @@
 """People of the staff: users, their roles (bundles of scopes, as data), sessions and one-time login links."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -132,6 +132,31 @@ def roles_of(db: ReadSession, user_id: str) -> list[tuple[str, list[str], str | 
         .where(UserRoleRow.user_id == user_id)
     )
     return [(name, list(scopes), community_id) for name, scopes, community_id in db.execute(query)]
+
+
+def with_roles(db: ReadSession, names: Collection[str], lineage: Collection[str]) -> dict[str, list[str]]:
+    """Who holds each of these roles in a community with this lineage, disabled people left out; ids in order."""
+    query = (
+        sa.select(UserRoleRow.role, UserRoleRow.user_id)
+        .join(UserRow, UserRow.id == UserRoleRow.user_id)
+        .where(
+            UserRow.disabled_at.is_(None),
+            UserRoleRow.role.in_(list(names)),
+            sa.or_(UserRoleRow.community_id.is_(None), UserRoleRow.community_id.in_(list(lineage))),
+        )
+        .distinct()
+        .order_by(UserRoleRow.role, UserRoleRow.user_id)
+    )
+    found: dict[str, list[str]] = {}
+    for role_name, user_id in db.execute(query):
+        found.setdefault(role_name, []).append(user_id)
+    return found
+
+
+def names(db: ReadSession, user_ids: Collection[str]) -> dict[str, str]:
+    """What these people are called; disabled people are left out."""
+    query = sa.select(UserRow.id, UserRow.name).where(UserRow.id.in_(list(user_ids)), UserRow.disabled_at.is_(None))
+    return {user_id: name for user_id, name in db.execute(query)}
 
 
 def staff_identity(db: ReadSession, channel: str, external_hash: str) -> str | None:

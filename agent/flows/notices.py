@@ -1,0 +1,34 @@
+"""Notices for a person of the staff: what an open console shows of clocks that run out."""
+
+from typing import Final
+
+from agent.services import Services
+from core.caller import Caller
+from core.errors import NotFound
+from core.scopes import Scope
+from core.vocabulary import ClockKind
+from store import staff_notices
+from store.session import ReadSession
+from store.staff_notices import NoticeRow
+
+_SCOPES: Final = {ClockKind.GROUP_QUESTION.value: Scope.DRAFTS_READ}
+MOST: Final = 100
+
+
+def mine(db: ReadSession, caller: Caller, limit: int = MOST) -> list[NoticeRow]:
+    """The caller's own open notices, the newest first, of what they may still read."""
+    rows = staff_notices.open_of(db, caller.id, limit)
+    return [row for row in rows if caller.allows(_scope(row), row.community_id)]
+
+
+def _scope(row: NoticeRow) -> Scope:
+    return _SCOPES.get(row.object_kind, Scope.COMPLAINTS_READ)
+
+
+def seen(services: Services, caller: Caller, notice_id: str) -> bool:
+    """Mark one's own notice as seen; False where it was. Raises `NotFound` `notice_not_found`."""
+    with services.database.write() as db:
+        row = staff_notices.get(db, notice_id)
+        if row is None or row.user_id != caller.id:
+            raise NotFound("notice_not_found")
+        return staff_notices.see(db, notice_id)
