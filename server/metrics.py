@@ -8,11 +8,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from agent.flows import model_guard
 from agent.services import Services
 from core.vocabulary import OPEN_DRAFT_STATUSES
-from store import drafts, due, model_calls
+from store import clocks, drafts, due, model_calls
 from store.deliveries import DeliveryRow
 from store.due import Claim
 from store.messages import MessageRow
 from store.session import ReadSession
+from store.timers import TimerRow
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter("qunzhu_requests", "HTTP requests", ["route", "method", "status"], registry=REGISTRY)
@@ -28,6 +29,7 @@ TAKEN_OVER = Counter("qunzhu_claims_taken_over", "Claims of rows whose lease ran
 _BACKLOG = Gauge("qunzhu_backlog", "Due rows", ["table", "state"], registry=REGISTRY)
 _LAG = Gauge("qunzhu_backlog_oldest_seconds", "Seconds the oldest due row has waited", ["table"], registry=REGISTRY)
 _DRAFTS = Gauge("qunzhu_drafts_open", "Drafts that wait for a person", registry=REGISTRY)
+_CLOCKS = Gauge("qunzhu_clocks_open", "Reply clocks that run", ["kind", "state"], registry=REGISTRY)
 _MODEL_CALLS = Gauge(
     "qunzhu_model_calls_today", "Model calls since the reporting day began", ["purpose", "outcome"], registry=REGISTRY
 )
@@ -49,12 +51,14 @@ def render(services: Services) -> bytes:
     """The exposition text, with the shared figures read now."""
     now = services.clock.now()
     with services.database.read() as db:
-        for table in (MessageRow, DeliveryRow):
+        for table in (MessageRow, DeliveryRow, TimerRow):
             figures = due.backlog(db, table, now)
             for state in ("due", "leased", "dead"):
                 _BACKLOG.labels(table.__tablename__, state).set(getattr(figures, state))
             _LAG.labels(table.__tablename__).set(figures.oldest_seconds)
         _DRAFTS.set(drafts.count(db, statuses=OPEN_DRAFT_STATUSES, communities=None))
+        for (kind, state), number in clocks.tally(db, now).items():
+            _CLOCKS.labels(kind, state).set(number)
         _read_model(db, now)
     _ENTRIES.set(services.knowledge.size)
     return generate_latest(REGISTRY)

@@ -10,8 +10,9 @@ from server.worker import Worker
 from store.deliveries import DeliveryRow
 from store.messages import MessageRow
 from store.notify import Listener
+from store.timers import TimerRow
 
-_TABLES = (MessageRow.__tablename__, DeliveryRow.__tablename__)
+_TABLES = (MessageRow.__tablename__, DeliveryRow.__tablename__, TimerRow.__tablename__)
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""Runs what is due: messages to think about, deliveries to push, and the sweeping up. Threads of the service process,
-or a process of their own; any number of either, since the rows say what is due and who has it."""
+"""Runs what is due: messages to think about, deliveries to push, clocks that run out, and the sweeping up. Threads of
+the service process, or a process of their own; any number of either, since the rows say what is due and who has it."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
-from agent.flows import access, campaigns, copy_scan, deliveries, gathering, heat, inbox, intake, stuck
+from agent.flows import access, campaigns, clock_alarms, copy_scan, deliveries, gathering, heat, inbox, intake, stuck
 from agent.services import Services
 from core import log, tunables
 from core.errors import Unavailable, Unusable
@@ -19,6 +19,7 @@ from store import due, notify, settings
 from store.deliveries import DeliveryRow
 from store.due import Claim, DueBase, Which
 from store.messages import MessageRow
+from store.timers import TimerRow
 
 _log = log.get(__name__)
 POLL_SECONDS: Final = 1.0
@@ -26,6 +27,7 @@ GATHER_SECONDS: Final = 0.05
 SWEEP_SECONDS: Final = 30.0
 _MESSAGES: Final = 16
 _DELIVERIES: Final = 1
+_CLOCKS: Final = 50
 _PAUSE_AFTER_ERROR: Final = 2.0
 _LONGEST_PAUSE: Final = 10.0
 _OUTBOXES: Final = 4
@@ -42,14 +44,14 @@ class Worker:
         self._done = done
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._stopping = threading.Event()
-        self._bells: dict[type[DueBase], list[threading.Event]] = {MessageRow: [], DeliveryRow: []}
+        self._bells: dict[type[DueBase], list[threading.Event]] = {MessageRow: [], DeliveryRow: [], TimerRow: []}
         self._sender = WebhookSender()
         # Several for deliveries, so that endpoints that hang do not hold up the others; they wait, they don't compute.
         inboxes = [self._thread(MessageRow, self._messages, f"worker-messages-{n}") for n in range(threads)]
         waiting = services.env.worker_model_threads if services.model is not None else 0
         inboxes += [self._thread(MessageRow, self._model_messages, f"worker-model-{n}") for n in range(waiting)]
         outboxes = [self._thread(DeliveryRow, self._deliveries, f"worker-deliveries-{n}") for n in range(_OUTBOXES)]
-        self._threads = [*inboxes, *outboxes]
+        self._threads = [*inboxes, *outboxes, self._thread(TimerRow, self._clocks, "worker-clocks")]
         self._threads.append(threading.Thread(target=self._sweep, name="worker-sweep", daemon=True))
 
     def _thread(self, table: type[DueBase], job: Callable[[], bool], name: str) -> threading.Thread:
@@ -85,6 +87,7 @@ class Worker:
         self._stopping.set()
         self.message_due()
         self.delivery_due()
+        self.due(TimerRow.__tablename__)
         end = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
@@ -155,6 +158,12 @@ class Worker:
         claims = self._claim(DeliveryRow, _DELIVERIES)
         if claims:
             deliveries.push(self._services, claims, self._sender.send)
+        return bool(claims)
+
+    def _clocks(self) -> bool:
+        claims = self._claim(TimerRow, _CLOCKS, which=clock_alarms.QUEUE)
+        if claims:
+            clock_alarms.handle(self._services, claims)
         return bool(claims)
 
     def _sweep(self) -> None:

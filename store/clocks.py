@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Float, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.vocabulary import ClockKind
 from store.base import Base, Id, insert_new
 from store.cases import CaseRow
 from store.session import ReadSession, WriteSession
@@ -175,6 +176,16 @@ def _in_state(state: str | None, now: datetime) -> sa.ColumnElement[bool]:
     if state == "warned":
         return sa.and_(runs, ~late, warned)
     return runs
+
+
+def tally(db: ReadSession, now: datetime) -> dict[tuple[str, str], int]:
+    """How many clocks of each kind run, and how many of these are overdue."""
+    late = sa.func.count().filter(ClockRow.respond_by <= now)
+    query = sa.select(ClockRow.kind, sa.func.count(), late).where(ClockRow.stopped_at.is_(None))
+    found = {(kind.value, state): 0 for kind in ClockKind for state in ("running", "overdue")}
+    for kind, running_, overdue in db.execute(query.where(ClockRow.paused_at.is_(None)).group_by(ClockRow.kind)):
+        found[kind, "running"], found[kind, "overdue"] = running_, overdue
+    return found
 
 
 def count(db: ReadSession, wanted: Wanted, now: datetime) -> int:

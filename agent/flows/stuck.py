@@ -14,6 +14,7 @@ from store.audit import Deed
 from store.deliveries import DeliveryRow
 from store.messages import MessageRow
 from store.session import WriteSession
+from store.timers import TimerRow
 
 _log = log.get(__name__)
 HORIZON = timedelta(minutes=11)
@@ -26,6 +27,7 @@ def sweep(services: Services) -> None:
     with services.database.write() as db:
         found = due.unstick(db, MessageRow, HORIZON, retries_only=False)
         found += due.unstick(db, DeliveryRow, HORIZON, retries_only=True)
+        found += due.unstick(db, TimerRow, HORIZON, retries_only=True)
     if found:
         _log.warning("clock_was_set_back", rows=found)
 

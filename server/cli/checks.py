@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -25,6 +26,8 @@ _SECONDS: Final = 5.0
 # The index and the write-ahead log need room to be rewritten.
 _LITTLE_BYTES: Final = 1024**3
 _TOO_LITTLE_BYTES: Final = 200 * 1024**2
+# The next year's holidays are announced in November, a release of the table follows within weeks.
+_HOLIDAYS_AHEAD: Final = timedelta(weeks=6)
 
 
 class Check(NamedTuple):
@@ -246,6 +249,34 @@ def _own_classifier(env: Environment) -> Check:
     return Check("own_classifier", "ok", f"{path}，{len(found.labels)} 类")
 
 
+def _holidays(env: Environment) -> Check:
+    """Whether the table of legal holidays reaches far enough, where a community closes on them."""
+    from core import office_hours
+    from core.clock import SystemClock
+
+    today = SystemClock().now().date()
+    wanted = (today + _HOLIDAYS_AHEAD).year
+    missing = [year for year in (today.year, wanted) if not office_hours.table_has(year)]
+    if not missing:
+        return Check("holidays", "ok", f"节假日表有到 {wanted} 年")
+    closes = _closes_on_holidays(env)
+    used = "有社群按法定节假日休息（clocks.holidays）" if closes else "没有社群用到"
+    advice = "请升级 chinesecalendar，或用 clocks.closed_dates 补上"
+    return Check("holidays", "warn", f"节假日表还没有 {missing[0]} 年，那一年只分平日和周末；{used}：{advice}")
+
+
+def _closes_on_holidays(env: Environment) -> bool:
+    from core import tunables
+    from store import settings
+
+    with _opened(env) as database:
+        if database is None:
+            return False
+        with database.read() as db:
+            rows = settings.every(db)
+    return any(row.key == tunables.CLOCK_HOLIDAYS.key and row.value == "closed" for row in rows)
+
+
 def _disk(env: Environment) -> Check:
     free = shutil.disk_usage(_existing(env.data_dir.absolute())).free
     text = f"剩余 {free / 1024**3:.1f} GiB"
@@ -258,4 +289,4 @@ def _existing(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.exists())
 
 
-_CHECKS = (_data_folder, _secret, _database, _index, _service, _embeddings, _model, _own_classifier, _disk)
+_CHECKS = (_data_folder, _secret, _database, _index, _service, _embeddings, _model, _own_classifier, _holidays, _disk)

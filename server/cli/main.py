@@ -18,6 +18,8 @@ _COMMANDS = {
         "server.cli.say", "以成员身份发一条消息，看结果 / send one message as a member and see what becomes of it"
     ),
     "drafts": Lazy("server.cli.drafts", "草稿审批 / list drafts and decide on them"),
+    "clocks": Lazy("server.cli.clocks", "响应时钟 / who still waits for an answer"),
+    "duty": Lazy("server.cli.duty", "值班表 / who is called when a clock runs out"),
     "campaigns": Lazy("server.cli.campaigns", "运营活动 / propose campaigns and decide on them"),
     "deliveries": Lazy("server.cli.deliveries", "发送情况 / see and settle deliveries"),
     "webhooks": Lazy("server.cli.webhooks", "推送地址 / where deliveries are pushed"),

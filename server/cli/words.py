@@ -341,6 +341,14 @@ _WORDS = {
     "share": ("负面占比", "negative"),
     "baseline": ("平常", "usual"),
     "negative": ("负面条数", "negatives"),
+    "since": ("何时问的", "since"),
+    "respond_by": ("应回时间", "respond by"),
+    "minutes_left": ("剩余分钟", "minutes left"),
+    "step": ("上报", "step"),
+    "login": ("登录名", "login"),
+    "day": ("哪天", "day"),
+    "shift": ("班次", "shift"),
+    "on_duty": ("现在值班：{logins}", "on duty now: {logins}"),
     "messages": ("消息数", "messages"),
 }
 
