@@ -315,6 +315,7 @@ class ExpiredReason(StrEnum):
     MESSAGE_RECALLED = "message_recalled"
     MESSAGE_EDITED = "message_edited"
     RISK_DECIDED = "risk_decided"
+    MEMBER_ERASED = "member_erased"
 
 
 class DeliveryKind(StrEnum):
@@ -565,3 +566,51 @@ class SurveySource(StrEnum):
     API = "api"
     EVENT = "event"
     LINK = "link"
+
+
+class CaseAction(StrEnum):
+    """What a person does with a complaint case."""
+
+    ACKNOWLEDGE = "acknowledge"
+    ASSIGN = "assign"
+    MOVE_PRIVATE = "move_private"
+    INVESTIGATE = "investigate"
+    RESOLVE = "resolve"
+    TOLD = "told"
+    ANSWER = "answer"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    DISMISS = "dismiss"
+    NOTE = "note"
+    ROUTE = "route"
+    CLASSIFY = "classify"
+
+
+class CompensationKind(StrEnum):
+    """What a member is offered: of all but points the value is in fen."""
+
+    COUPON = "coupon"
+    REFUND = "refund"
+    GIFT = "gift"
+    POINTS = "points"
+
+
+class ContactKind(StrEnum):
+    """A direct identifier of a member beside their ids on channels."""
+
+    REAL_NAME = "real_name"
+    PHONE = "phone"
+    EMAIL = "email"
+    WECHAT = "wechat"
+    QQ = "qq"
+    ID_CARD = "id_card"
+    BANK_CARD = "bank_card"
+    ADDRESS = "address"
+    BIRTHDAY = "birthday"
+
+
+class DisclosureKind(StrEnum):
+    """How somebody of the staff came to see what is sealed."""
+
+    REVEAL = "reveal"
+    EXPORT = "export"

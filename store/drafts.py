@@ -17,8 +17,9 @@ from store.session import ReadSession, WriteSession
 
 
 class DraftRow(Base):
-    """`text` keeps the member's name as a slot; null where the draft abstains. Once decided, `final_text` is what
-    was decided on (masked; the original of typed personal data in `final_original`)."""
+    """`text` keeps the member's name as a slot; null where the draft abstains. `cause` says why a manager is required,
+    where one is. Once decided, `final_text` is what was decided on (masked; the original of typed personal data in
+    `final_original`)."""
 
     __tablename__ = "drafts"
     __table_args__ = (
@@ -32,6 +33,7 @@ class DraftRow(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
     status: Mapped[str] = mapped_column(String(16))
     requires: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str | None] = mapped_column(String(16))
     community_id: Mapped[str] = mapped_column(ForeignKey("communities.id"))
     channel: Mapped[str] = mapped_column(String(32))
     lane: Mapped[str] = mapped_column(String(90))
@@ -207,6 +209,18 @@ def open_in_lane(
     if member_id is not None:
         query = query.where(DraftRow.member_id == member_id)
     return list(db.execute(query.order_by(DraftRow.id.desc()).limit(limit)).scalars())[::-1]
+
+
+def open_of_case(db: ReadSession, case_id: str) -> list[DraftRow]:
+    """The open drafts of a complaint case."""
+    query = sa.select(DraftRow).where(DraftRow.case_id == case_id, DraftRow.status.in_(OPEN_DRAFT_STATUSES))
+    return list(db.execute(query.order_by(DraftRow.id)).scalars())
+
+
+def of_case(db: ReadSession, case_id: str) -> list[DraftRow]:
+    """All drafts of a complaint case, oldest first."""
+    query = sa.select(DraftRow).where(DraftRow.case_id == case_id)
+    return list(db.execute(query.order_by(DraftRow.created_at, DraftRow.id).limit(200)).scalars())
 
 
 def members_with_open(db: ReadSession, member_ids: Collection[str]) -> set[str]:
