@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.ids import new_id
 from store.base import Base, Hash, Id, insert_new
+from store.members import MemberRow
 from store.session import ReadSession, WriteSession
 
 
@@ -133,3 +134,8 @@ def unfinished(db: ReadSession, limit: int = 20) -> list[str]:
     """Members whose erasure was begun and not finished, oldest first."""
     query = sa.select(ErasureRow.member_id).where(ErasureRow.done_at.is_(None)).order_by(ErasureRow.begun_at)
     return list(db.execute(query.limit(limit)).scalars())
+
+
+def member_ids(db: ReadSession) -> list[str]:
+    """Every member there is."""
+    return list(db.execute(sa.select(MemberRow.id)).scalars())
