@@ -131,25 +131,20 @@ class OfficeHours:
         return total
 
     def _openings(self, since: datetime, *, until: datetime | None = None) -> Iterator[tuple[datetime, datetime]]:
-        """When it is open, in UTC and in order, shifts that touch or overlap made one; from the day before `since`,
-        since a shift may run past midnight. Ends after `until`, or after days on end without a shift."""
+        """When it is open, in UTC, in order and without overlap; from the day before `since`, since a shift may run
+        past midnight. Ends after `until`, or after days on end without a shift."""
         day = since.astimezone(self.zone).date() - timedelta(days=1)
         last = None if until is None else until.astimezone(self.zone).date()
-        held: tuple[datetime, datetime] | None = None
+        told: datetime | None = None
         idle = 0
         while (idle < _LONGEST_CLOSED) if last is None else (day <= last):
             idle += 1
             for opens, closes in self._moments(day):
                 idle = 0
-                if held is not None and opens <= held[1]:
-                    held = (held[0], max(held[1], closes))
-                    continue
-                if held is not None:
-                    yield held
-                held = (opens, closes)
+                if told is None or closes > told:
+                    yield (opens if told is None else max(opens, told)), closes
+                    told = closes
             day += timedelta(days=1)
-        if held is not None:
-            yield held
 
     def _moments(self, day: date) -> list[tuple[datetime, datetime]]:
         made = [bounds(day, shift, self.zone) for shift in self.shifts(day)]

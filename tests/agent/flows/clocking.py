@@ -1,7 +1,7 @@
 """A staffed community, its clocks, and a worker that can be stopped at any moment."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -87,11 +87,16 @@ def work(house: House) -> int:
     return done
 
 
-def run_until(house: House, end: datetime, step: timedelta = timedelta(minutes=1)) -> None:
-    """Time passes, and a worker looks every `step`."""
-    while house.clock.now() < end:
-        house.clock.set(min(house.clock.now() + step, end))
+def run_until(house: House, end: datetime) -> None:
+    """Time passes, and a worker does at its moment what falls due."""
+    while True:
+        with house.services.database.read() as db:
+            moment = due.next_due(db, TimerRow, clock_alarms.QUEUE)
+        if moment is None or moment > end:
+            break
+        house.clock.set(max(moment, house.clock.now()))
         work(house)
+    house.clock.set(max(end, house.clock.now()))
 
 
 def clock_of(house: House, clock_id: str) -> ClockRow:

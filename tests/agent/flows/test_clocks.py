@@ -26,7 +26,7 @@ from tests.agent.flows.clocking import (
     told,
     work,
 )
-from tests.house import House
+from tests.house import House, in_parallel
 
 
 def test_question_nobody_answers_is_reported_upwards(house: House) -> None:
@@ -100,7 +100,7 @@ def test_pause_keeps_what_is_left(house: House) -> None:
     with services.database.write() as db:
         assert clocks.pause(db, services, kind=ClockKind.COMPLAINT, object_id="msg_1", by="usr")
         assert not clocks.pause(db, services, kind=ClockKind.COMPLAINT, object_id="msg_1", by="usr")
-    run_until(house, at("2026-11-21 20:58"), timedelta(minutes=10))
+    run_until(house, at("2026-11-21 20:58"))
     assert clock_of(house, row.id).respond_by is None
     with services.database.write() as db:
         assert clocks.resume(db, services, kind=ClockKind.COMPLAINT, object_id="msg_1", by="usr")
@@ -241,6 +241,16 @@ def test_slow_worker_that_lost_its_claim_changes_nothing(house: House) -> None:
     assert work(house) == 1
     assert clock_alarms.handle(house.services, slow) == 0
     assert len(alerts(house)) == 1
+
+
+def test_two_workers_with_one_claim(house: House) -> None:
+    """Both believe that it is theirs, at the same moment."""
+    staff(house)
+    start(house, "msg_1")
+    house.clock.advance(minutes=4)
+    claims = claim(house.services)
+    assert sorted(in_parallel(2, [lambda: clock_alarms.handle(house.services, claims)] * 2)) == [0, 1]
+    assert (len(alerts(house)), len(deeds(house))) == (1, 1)
 
 
 def test_answer_wins_against_a_breach_that_is_claimed(house: House) -> None:
