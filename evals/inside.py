@@ -23,7 +23,7 @@ def empty_services(data_dir: Path, clock: Clock, *, remember: int = 0) -> Iterat
     """An empty deployment on SQLite in an empty folder, with its first owner and without a worker. `remember` is how
     many vectors the encoder keeps: none by default, so that a text measured twice costs the same twice."""
     env = Environment(env="test", data_dir=data_dir, worker_threads=0)
-    database = Database(env.sqlalchemy_url, clock, Keyring(env.secret))
+    database = Database(env.sqlalchemy_url, clock, Keyring(env.secret), anchors=data_dir / "audit.anchor")
     migrate.upgrade(database)
     encoder = EmbeddedEncoder()
     index = VectorIndex(data_dir / "index", None, encoder.dimensions, encoder.name)

@@ -17,7 +17,7 @@ from knowledge.batcher import MicroBatcher
 from knowledge.embeddings import EmbeddedEncoder, Embedder, RemoteEncoder
 from knowledge.index import VectorIndex
 from knowledge.second_lane import open_lane
-from store import migrate
+from store import anchors, migrate
 from store.session import Database
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ _log = log.get(__name__)
 
 def open_database(env: Environment, clock: Clock | None = None) -> Database:
     """The database, migrated to this code's schema. Raises `Unavailable`."""
-    database = Database(env.sqlalchemy_url, clock or SystemClock(), Keyring(env.secret))
+    noted = env.data_dir / anchors.FILE
+    database = Database(env.sqlalchemy_url, clock or SystemClock(), Keyring(env.secret), anchors=noted)
     try:
         if migrate.upgrade(database):
             _log.info("database_migrated", revision=migrate.head())
@@ -70,6 +71,7 @@ def open_services(
     services = Services(env, clock, database.keyring, database, knowledge, model, own)
     try:
         access.bootstrap(services)
+        database.note_audit()
         warm()
         if wait:
             knowledge.refresh(progress)

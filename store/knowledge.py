@@ -56,6 +56,8 @@ class EntryVersionRow(Base):
     content: Mapped[dict[str, Any]]
     by: Mapped[str] = mapped_column(Id)
     at: Mapped[datetime]
+    # Why it is in use in spite of a failed copy check, masked; the audit holds a hash of it.
+    override_reason: Mapped[str | None] = mapped_column(Text)
 
 
 def get(db: ReadSession, entry_id: str) -> EntryRow | None:

@@ -7,7 +7,7 @@ Never hold a write session while a model runs: read, think, then write.
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,8 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from core.clock import Clock
 from core.crypto import Keyring
 from core.errors import BadInput, Bug, Conflict, ForPeople, Unavailable
-from store import audit
+from store import audit, audit_chain
+from store.anchors import Anchors
 
 _BUSY_SECONDS = 10
 _SOON = timedelta(milliseconds=50)
@@ -68,9 +69,13 @@ class Database:
     """One engine with its sessions. SQLite has one writer at a time: an in-process lock queues our threads fairly,
     `BEGIN IMMEDIATE` queues processes (a deferred BEGIN loses read-modify-writes to BUSY)."""
 
-    def __init__(self, url: str, clock: Clock, keyring: Keyring, *, pool_size: int = 20) -> None:
+    def __init__(
+        self, url: str, clock: Clock, keyring: Keyring, *, anchors: Path | None = None, pool_size: int = 20
+    ) -> None:
+        """`anchors`: the file in which the audit's heads are noted; without it none are."""
         self.clock = clock
         self.keyring = keyring
+        self.anchors = Anchors(anchors, keyring.audit_key) if anchors is not None else None
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite and (path := sa.make_url(url).database):
             Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -126,10 +131,32 @@ class Database:
     def _commit(self, session: WriteSession) -> None:
         session.flush()
         if session.audited:
-            audit.append(session, session.audited, session.now, self.keyring.audit_key)
+            head = audit.append(session, session.audited, session.now, self.keyring.audit_key)
+            if (anchors := self.anchors) is not None:
+                session.after_commit(lambda: anchors.note(head))
         if session.rung and not self.is_sqlite:
             _notify(session)
         session.commit()
+
+    def verify_audit(
+        self, kept: Sequence[audit.Head] = (), progress: audit_chain.Progress | None = None
+    ) -> audit_chain.Verified:
+        """Walk the audit's chain, compared with the noted heads and those that somebody `kept` elsewhere. Raises
+        `Unavailable` `audit_anchor_changed`."""
+        # Before the walk's view of the database is taken: what is noted later may be newer than it.
+        anchors = [*kept, *(self.anchors.read() if self.anchors is not None else ())]
+        with self.read() as db:
+            return audit_chain.verify(db, self.keyring.audit_key, anchors, progress)
+
+    def note_audit(self, *, restored: bool = False) -> audit.Head:
+        """The audit's head, noted so that it is on the disk when this returns; `restored` where the database was
+        just filled from a backup. Raises `Unavailable` `audit_anchor_not_written`."""
+        with self.read() as db:
+            head = audit.head(db)
+        if self.anchors is not None:
+            note = self.anchors.restored if restored else self.anchors.note_safely
+            note(head)
+        return head
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:

@@ -182,11 +182,7 @@ def _approve(db: WriteSession, services: Services, caller: Caller, row: Campaign
     }
     _move(db, caller, row, ruling, CampaignStatus.SCHEDULED, done.proposal, details)
     if overridden:
-        said: dict[str, object] = {
-            "version": version,
-            "labels": overridden,
-            "reason": mask(ruling.reason or "").text[:500],
-        }
+        said: dict[str, object] = {"version": version, "labels": overridden}
         db.audit(Deed(caller, "campaign.copy_overridden", "campaign", row.id, row.community_id, said))
     for arm, people in ((Arm.TREATED, drawn.treated), (Arm.CONTROL, drawn.control)):
         db.add_all(

@@ -180,17 +180,20 @@ def save(
     with services.database.write() as db:
         row = save_in(db, services, caller, entry, version=version)
         if entry.kind is EntryKind.SCRIPT and entry.status is EntryStatus.APPROVED:
-            _require_fit(db, caller, entry, override)
+            _require_fit(db, caller, entry, row.version, override)
         return row
 
 
-def _require_fit(db: WriteSession, caller: Caller, entry: EntryIn, override: Override) -> None:
+def _require_fit(db: WriteSession, caller: Caller, entry: EntryIn, version: int, override: Override) -> None:
     hits = copy_check.check_entry(entry.answer)
     if not hits:
         return
     copy_review.require_override(caller, entry.community, entry.answer, hits, override)
     labels = sorted({hit.label.value for hit in hits})
-    details = {"labels": labels, "reason": mask(override.reason or "").text[:500]}
+    kept = knowledge.version(db, entry.id, version)
+    assert kept is not None
+    kept.override_reason = mask(override.reason or "").text[:500]
+    details = {"version": version, "labels": labels}
     db.audit(Deed(caller, "knowledge.copy_overridden", "entry", entry.id, entry.community, details))
 
 

@@ -155,7 +155,7 @@ def _confirm(
         wait=timedelta(seconds=window),
     )
     if overridden:
-        details = {"version": moved.version, "labels": overridden, "reason": _reason(ruling)}
+        details = {"version": moved.version, "labels": overridden}
         db.audit(Deed(caller, "risk.copy_overridden", "risk", item.id, item.community_id, details))
     db.after_commit(services.delivery_due)
     return Decided(moved, window)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from core.vocabulary import DeliveryState, DraftStatus, MessageStage
 from evals.crash.book import Arrival, Book
-from store import audit, deliveries, drafts, due, messages
+from store import deliveries, drafts, due, messages
 from store.deliveries import DeliveryRow
 from store.drafts import DraftRow
 from store.messages import MessageRow
@@ -56,7 +56,7 @@ def check(database: Database, book: Book, places: Places) -> None:
         _messages(db, book, made)
         _decisions(book, made, by_draft)
         _states(book, places, [row for rows in by_draft.values() for row in rows])
-        found = audit.verify(db, database.keyring.audit_key)
+    found = database.verify_audit()
     if found.broken_at is not None:
         book.violated("audit_broken", f"at {found.broken_at}: {found.why}")
     book.counts["audit_rows"] = found.rows

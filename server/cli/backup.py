@@ -48,13 +48,17 @@ def _save(env: Environment, target: BinaryIO) -> "Manifest":
     from core.clock import SystemClock
     from core.crypto import Keyring
     from store import backup
+    from store.anchors import FILE
     from store.session import Database
 
     if env.database_url is None and not (env.data_dir / "qunzhu.db").exists():
         raise Unavailable("nothing_to_back_up")
-    database = Database(env.sqlalchemy_url, SystemClock(), Keyring(env.secret))
+    anchors = env.data_dir / FILE
+    database = Database(env.sqlalchemy_url, SystemClock(), Keyring(env.secret), anchors=anchors)
     try:
-        return backup.save(database, target, Bar(word("saving")))
+        manifest = backup.save(database, target, Bar(word("saving")))
+        database.note_audit()
+        return manifest
     finally:
         database.close()
 

@@ -56,9 +56,11 @@ def _refuse_running(env: Environment) -> None:
 
 
 def _restore(env: Environment, file: Path, *, moved: bool) -> dict[str, Any]:
+    from agent.flows import erasure
     from core.clock import SystemClock
     from core.crypto import Keyring
-    from store import backup
+    from store import backup, erasure_log
+    from store.anchors import FILE
     from store.session import Database
 
     if env.secret_key is None and not (env.data_dir / "secret.key").exists():
@@ -66,19 +68,21 @@ def _restore(env: Environment, file: Path, *, moved: bool) -> dict[str, Any]:
     keyring = Keyring(env.secret)
     with waiting(word("checking", file=file)):
         manifest = backup.check(file, keyring)
-    database = Database(env.sqlalchemy_url, SystemClock(), keyring)
+    database = Database(env.sqlalchemy_url, SystemClock(), keyring, anchors=env.data_dir / FILE)
     try:
         questioned = backup.load(database, file, manifest, moved=moved, progress=Bar(word("loading")))
-        return {"file": str(file), "rows": manifest.rows, "questioned": questioned, **_state(database)}
+        database.note_audit(restored=True)
+        erased = erasure.apply_log(database, env.data_dir / erasure_log.FILE)
+        done = {"file": str(file), "rows": manifest.rows, "questioned": questioned, "erased": erased}
+        return done | _state(database)
     finally:
         database.close()
 
 
 def _state(database: "Database") -> dict[str, Any]:
-    from store import audit, migrate
+    from store import migrate
 
-    with database.read() as db:
-        found = audit.verify(db, database.keyring.audit_key)
+    found = database.verify_audit()
     return {"revision": migrate.current(database), "audit": {"rows": found.rows, "broken_at": found.broken_at}}
 
 
@@ -89,6 +93,8 @@ def _told(done: dict[str, Any]) -> str:
         lines.append(word("audit_whole", rows=found["rows"]))
     else:
         lines.append(word("audit_broken", broken_at=found["broken_at"], why="restore"))
+    if done["erased"]:
+        lines.append(word("erased_again", count=done["erased"]))
     if done["questioned"]:
         lines.append(word("questioned", count=done["questioned"]))
     return "\n".join(lines)

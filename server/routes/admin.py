@@ -230,8 +230,7 @@ class AuditVerified(BaseModel):
 def verify_audit(services: Here, caller: Whoever) -> AuditVerified:
     """Walk the whole chain."""
     caller.require(Scope.AUDIT_READ)
-    with services.database.read() as db:
-        found = audit.verify(db, services.keyring.audit_key)
+    found = services.database.verify_audit()
     return AuditVerified(rows=found.rows, broken_at=found.broken_at, why=found.why)
 
 

@@ -16,7 +16,7 @@ from core.clock import ManualClock
 from core.crypto import Keyring
 from core.errors import BadInput, Conflict, ForPeople, Unavailable
 from core.vocabulary import DeliveryState
-from store import audit, backup, migrate
+from store import audit, audit_chain, backup, migrate
 from store.session import Database
 from tests.house import ASKS_COURIER, ASKS_POINTS, ASKS_REFUND, House
 
@@ -98,10 +98,10 @@ def test_the_copy_is_the_same_on_either_database(lived_in: House, empty: Make, t
     assert _audited(target) == _audited(source)
 
 
-def _audited(database: Database) -> tuple[audit.Verified, str]:
+def _audited(database: Database) -> tuple[audit_chain.Verified, str]:
     with database.read() as db:
         head = db.execute(sa.select(audit.AuditHead)).scalar_one()
-        return audit.verify(db, database.keyring.audit_key), head.hash
+        return audit_chain.verify(db, database.keyring.audit_key), head.hash
 
 
 def test_what_may_have_gone_out_is_left_to_a_person(lived_in: House, empty: Make, tmp_path: Path) -> None:

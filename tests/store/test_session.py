@@ -7,7 +7,6 @@ from sqlalchemy.exc import IntegrityError
 from core.caller import system_caller
 from core.clock import ManualClock
 from core.errors import BadInput, Bug, QunzhuError, Unavailable
-from store import audit
 from store.audit import AuditRow, Deed
 from store.changes import ChangeRow
 from store.session import Database
@@ -95,7 +94,7 @@ def test_audit_is_part_of_the_transaction(database: Database) -> None:
             {"n": 1},
             database.clock.now(),
         )
-        assert audit.verify(db, database.keyring.audit_key).broken_at is None
+    assert database.verify_audit().broken_at is None
 
 
 def test_after_commit_runs_when_the_rows_can_be_seen(database: Database) -> None:

@@ -18,7 +18,7 @@ from knowledge import gate
 from knowledge.base import KnowledgeBase
 from knowledge.embeddings import Embedder
 from knowledge.index import VectorIndex
-from store import audit, migrate
+from store import migrate
 from store.session import Database
 from tests.house import ASKS_REFUND, House
 from tests.store.test_backup import new_postgres, run_admin
@@ -129,6 +129,6 @@ def test_what_was_there_is_still_there(house: House) -> None:
     assert (row.burst_id, row.wants_model) == (None, False)
     with house.services.database.read() as db:
         kept = db.execute(sa.text("SELECT version FROM settings WHERE key = 'reply.tone'")).scalar_one()
-        assert audit.verify(db, house.services.keyring.audit_key).broken_at is None
+    assert house.services.database.verify_audit().broken_at is None
     assert kept == 3
     assert migrate.current(house.services.database) == migrate.head()

@@ -60,7 +60,7 @@ def test_decision_is_audited_with_who_and_what(house: House) -> None:
     done = house.decide(draft_id)
     with house.services.database.read() as db:
         (row,) = audit.page(db, communities=None, object_id=draft_id)
-        assert audit.verify(db, house.services.keyring.audit_key).broken_at is None
+    assert house.services.database.verify_audit().broken_at is None
     assert (row.action, row.actor_id, row.community_id) == ("draft.approved", house.owner.id, "mama")
     assert row.details == {"version": 2, "delivery": done.delivery_id}
 
