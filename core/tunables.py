@@ -327,6 +327,38 @@ COMPLAINT_CONTACTS: Tunable[dict[str, list[str]]] = Tunable(
     "各部门的联系人：用户的登录名或 id，或管理群的社群 id（消息发到群里）",
 )
 
+PRIVACY_NOTICE = Tunable(
+    "privacy.notice",
+    Annotated[str, StringConstraints(max_length=4_000)],
+    "",
+    "community",
+    "给成员看的个人信息告知：收集什么、作什么用、怎样查看和删除；空为没有",
+)
+PRIVACY_MESSAGE_DAYS = Tunable(
+    "privacy.message_days", int, 0, "deployment", "消息、草稿、投递的文字保留多少天，过期清空；0 为一直保留", 0, 36_500
+)
+PRIVACY_LEFT_DAYS = Tunable(
+    "privacy.left_days", int, 0, "deployment", "成员退出所有群多少天后自动删除；0 为不自动删除", 0, 36_500
+)
+
+INCIDENT_MEMBERS = Tunable("incidents.members", int, 3, "community", "几位不同成员投诉同一件事就算群体性事件", 2, 1_000)
+INCIDENT_MINUTES = Tunable("incidents.minutes", int, 30, "community", "在多少分钟内投诉的才算同一起", 1, 1_440)
+SUGGESTION_DEPARTMENT = Tunable(
+    "suggestions.department",
+    Literal["", "service", "product", "logistics", "marketing"],
+    "product",
+    "community",
+    "成员的建议转给哪个部门；空为等人来转",
+)
+SURVEY_DAYS = Tunable("surveys.link_days", int, 7, "community", "满意度链接几天内有效", 1, 90)
+SURVEY_ADDRESS = Tunable(
+    "surveys.address",
+    Annotated[str, StringConstraints(max_length=200, pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$")],
+    "",
+    "deployment",
+    "成员打开满意度链接用的网址，如 https://qunzhu.example.com；空为请成员直接回复数字",
+)
+
 ALL: dict[str, Tunable[Any]] = {
     tunable.key: tunable
     for tunable in (
@@ -382,6 +414,9 @@ ALL: dict[str, Tunable[Any]] = {
         HEAT_LEAST,
         HEAT_SHARE,
         HEAT_FACTOR,
+        PRIVACY_NOTICE,
+        PRIVACY_MESSAGE_DAYS,
+        PRIVACY_LEFT_DAYS,
         CLOCK_ZONE,
         CLOCK_HOURS,
         CLOCK_HOLIDAYS,
@@ -403,6 +438,11 @@ ALL: dict[str, Tunable[Any]] = {
         COMPLAINT_LIMITS,
         COMPLAINT_ROUTES,
         COMPLAINT_CONTACTS,
+        INCIDENT_MEMBERS,
+        INCIDENT_MINUTES,
+        SUGGESTION_DEPARTMENT,
+        SURVEY_DAYS,
+        SURVEY_ADDRESS,
     )
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.flows import community, people, risk_items, screening
+from agent.flows import community, consents, people, risk_items, screening
 from agent.flows.incoming import IncomingMessage
 from agent.flows.screening import Screened
 from agent.services import Services
@@ -123,6 +123,7 @@ def _store(
     turn = _turn(db, services, identity)
     if insert_new(db, MessageRow, content | identity | turn.values):
         turn.extend()
+        consents.note_incoming(db, content | identity)
         if risk_items.note(db, services, identity["id"], screened.verdict):
             changes.note(db, changes.RISKS)
         return Receipt(identity["id"], turn.values["stage"], incoming.revision, screened.verdict, replayed=False)

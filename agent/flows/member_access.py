@@ -148,8 +148,17 @@ def reveal_message(services: Services, caller: Caller, message_id: str, reason: 
             raise NotFound("message_not_found")
         caller.require_seen(Scope.MEMBERS_REVEAL, row.community_id, "message")
         text = MemberKeys(db, services.keyring).unseal(row.member_id, row.original, "message") or row.text
-        said = {"message_id": message_id, "member_id": row.member_id, "fields": ["text"]}
-        note(db, services, caller, DisclosureKind.REVEAL, reason, community_id=row.community_id, **said)
+        note(
+            db,
+            services,
+            caller,
+            DisclosureKind.REVEAL,
+            reason,
+            member_id=row.member_id,
+            fields=["text"],
+            message_id=message_id,
+            community_id=row.community_id,
+        )
     return text
 
 

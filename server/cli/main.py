@@ -34,6 +34,7 @@ _COMMANDS = {
     "keys": Lazy("server.cli.keys", "机器人密钥 / API keys of bots"),
     "settings": Lazy("server.cli.settings", "运行设置 / settings that can change while it runs"),
     "audit": Lazy("server.cli.audit", "操作记录 / who did what"),
+    "members": Lazy("server.cli.members", "成员与个人信息 / members and their personal data"),
     "ingest": Lazy("server.cli.ingest", "导入历史消息 / import old messages"),
     "reindex": Lazy("server.cli.reindex", "重建向量索引 / build the vector index anew"),
     "messages": Lazy("server.cli.messages", "失败的消息 / messages that could not be handled"),
