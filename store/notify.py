@@ -18,7 +18,8 @@ _log = log.get(__name__)
 DONE_CHANNEL: Final = "qunzhu_done"
 _IDS: Final = 100
 """In one notification, which holds at most 8,000 bytes."""
-_LISTEN_SECONDS: Final = 1.0
+_LISTEN_SECONDS: Final = 0.2
+"""How long it takes to notice that it should stop."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 # Else a server that vanished without a word would be listened to for hours.
 _ALIVE: Final = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
