@@ -19,7 +19,9 @@ _APP = (
 )
 _APP_ID = "(?: ?号码?| ?id)"
 _VERB = "(?:(?:搜索?|叫|名字|联系|加|找|换成|改成)[ :]?)?"
-_NICK = "[a-z][a-z0-9_-]{5,19}(?![a-z0-9_@-]|\\.[a-z])"
+# What ends in a dot and letters is an address of the web, but for names of files.
+_FILE = "(?:jpe?g|png|gif|webp|bmp|heic|pdf|docx?|xlsx?|pptx?|csv|txt|zip|rar|mp[34]|m4a|amr|wav|mov)(?![a-z0-9])"
+_NICK = f"[a-z][a-z0-9_-]{{5,19}}(?![a-z0-9_@-]|\\.(?!{_FILE})[a-z])"
 _WITH_DIGIT = "(?=[a-z_-]{1,19}[0-9])"
 # Typed so that no filter sees it: a b c 1 2 3, abc 123 456, zhao.li.88.
 _APART = (
