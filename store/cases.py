@@ -183,6 +183,13 @@ def unanswered_in_lane(db: ReadSession, lane: str, community_id: str, since: dat
     return list(db.execute(query.order_by(CaseRow.opened_at, CaseRow.id).limit(30)).scalars())
 
 
+def told_and_silent(db: ReadSession, limit: int) -> list[CaseRow]:
+    """Cases whose members were told the result and have not answered, those told first first."""
+    row = CaseRow
+    query = sa.select(row).where(row.state == CaseState.RESOLVED, row.told_at.is_not(None), row.answer.is_(None))
+    return list(db.execute(query.order_by(row.told_at, row.id).limit(limit)).scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What a list of cases is about; None means whatever. `communities` None: all. `overdue`: those whose clock has

@@ -239,6 +239,13 @@ def note_alternatives(db: WriteSession, draft_id: str, alternatives: Sequence[di
     return db.execute(noted.execution_options(synchronize_session=False)).first() is not None
 
 
+def set_requires(db: WriteSession, draft_id: str, requires: str, cause: str | None) -> bool:
+    """Say who may release an open draft, and why; False where it is decided."""
+    change = sa.update(DraftRow).where(DraftRow.id == draft_id, DraftRow.status.in_(OPEN_DRAFT_STATUSES))
+    said = change.values(requires=requires, cause=cause).returning(DraftRow.id)
+    return db.execute(said.execution_options(synchronize_session=False)).first() is not None
+
+
 def state_of(draft: DraftRow) -> dict[str, object]:
     """What the loser of a race is told."""
     return {"id": draft.id, "status": draft.status, "version": draft.version, "decided_by": draft.decided_by}

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.ids import new_id
 from store.base import Base, Hash, Id, insert_new
 from store.session import ReadSession, WriteSession
-from store.users import UserIdentityRow
+from store.users import UserIdentityRow, UserRow
 
 
 class MemberRow(Base):
@@ -130,6 +130,27 @@ def find(db: ReadSession, channel: str, external_hash: str) -> str | None:
         MemberIdentityRow.channel == channel, MemberIdentityRow.external_hash == external_hash
     )
     return db.execute(query).scalar_one_or_none()
+
+
+def user_of(db: ReadSession, member_id: str, channel: str) -> str | None:
+    """The enabled user who writes as this member on a channel."""
+    query = (
+        sa.select(UserRow.id)
+        .join(UserIdentityRow, UserIdentityRow.user_id == UserRow.id)
+        .join(
+            MemberIdentityRow,
+            sa.and_(
+                MemberIdentityRow.channel == UserIdentityRow.channel,
+                MemberIdentityRow.external_hash == UserIdentityRow.external_hash,
+            ),
+        )
+        .where(
+            MemberIdentityRow.member_id == member_id,
+            MemberIdentityRow.channel == channel,
+            UserRow.disabled_at.is_(None),
+        )
+    )
+    return db.execute(query.limit(1)).scalar_one_or_none()
 
 
 def get(db: ReadSession, member_id: str) -> MemberRow | None:

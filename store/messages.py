@@ -225,6 +225,17 @@ def heard(db: ReadSession, lane: str, since: datetime, member_id: str | None) ->
     return db.execute(query).scalar_one()
 
 
+def last_of_staff(db: ReadSession, lane: str, since: datetime) -> MessageRow | None:
+    """The newest message of staff in a conversation from `since` on."""
+    query = sa.select(MessageRow).where(
+        MessageRow.lane == lane,
+        MessageRow.sent_at >= since,
+        MessageRow.sender_role == "staff",
+        MessageRow.recalled.is_(False),
+    )
+    return db.execute(query.order_by(MessageRow.sent_at.desc(), MessageRow.id.desc()).limit(1)).scalar_one_or_none()
+
+
 def conversation(db: ReadSession, lane: str, until: datetime, limit: int = 20) -> list[MessageRow]:
     """The last messages of a conversation up to and including `until`, oldest first."""
     query = (

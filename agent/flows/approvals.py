@@ -4,7 +4,7 @@ delivery it means becomes due: there is no other way from a draft to a member.""
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from agent.flows import copy_review, outgoing, picking
+from agent.flows import case_compensation, consents, copy_review, outgoing, picking
 from agent.flows.copy_review import Override, Passed
 from agent.services import Services
 from agent.steps.reply import same_text
@@ -14,9 +14,9 @@ from core.copy_hits import CopyHit
 from core.errors import BadInput, Conflict, NotFound
 from core.masking import mask
 from core.scopes import Scope
-from core.vocabulary import OPEN_DRAFT_STATUSES, Decision, DraftStatus, Requires
+from core.vocabulary import OPEN_DRAFT_STATUSES, Decision, DraftStatus, Requires, RequiresCause
 from knowledge.slots import slots
-from store import changes, communities, deliveries, drafts, settings
+from store import cases, changes, communities, deliveries, drafts, settings
 from store.audit import Deed
 from store.drafts import DraftRow, DraftSnoozeRow, DraftVersionRow
 from store.session import ReadSession, WriteSession
@@ -124,7 +124,8 @@ def _may_decide(caller: Caller, draft: DraftRow, decision: Decision) -> None:
     if draft.status == DraftStatus.ESCALATED:
         caller.require(Scope.DRAFTS_DECIDE_ESCALATED, draft.community_id)
     if draft.requires == Requires.MANAGER and decision in (Decision.APPROVE, Decision.MODIFY):
-        scope = Scope.COMPENSATION_APPROVE if draft.case_id else Scope.CRISIS_RELEASE
+        paid = draft.cause == RequiresCause.COMPENSATION
+        scope = Scope.COMPENSATION_APPROVE if paid else Scope.CRISIS_RELEASE
         caller.require(scope, draft.community_id)
 
 
@@ -155,21 +156,26 @@ def _fit(db: ReadSession, caller: Caller, draft: DraftRow, ruling: Ruling) -> Pa
     """The words that would go out, through the copy check."""
     if ruling.decision not in (Decision.APPROVE, Decision.MODIFY):
         return Passed()
+    consents.require_private(db, draft)
     text = ruling.text if ruling.text is not None else draft.text or ""
     override = Override(ruling.override_copy, ruling.reason)
     return copy_review.require_fit(db, caller, draft, text, typed=ruling.text is not None, override=override)
 
 
 def _note_override(db: WriteSession, caller: Caller, draft: DraftRow, ruling: Ruling, passed: Passed) -> None:
+    """The reason stands in the draft."""
     if passed.overridden:
         labels = sorted({hit.label.value for hit in passed.overridden})
-        details = {"version": ruling.version + 1, "labels": labels, "reason": mask(ruling.reason or "").text[:500]}
+        details = {"version": ruling.version + 1, "labels": labels}
         db.audit(Deed(caller, "draft.copy_overridden", "draft", draft.id, draft.community_id, details))
 
 
 def _apply(
     db: WriteSession, services: Services, caller: Caller, draft: DraftRow, ruling: Ruling, *, undoable: bool
 ) -> Decided:
+    if draft.case_id is not None:
+        # A case is locked before its drafts, wherever both change.
+        cases.lock(db, draft.case_id)
     keys = MemberKeys(db, services.keyring)
     final = Protected(draft.text or "", None)
     if ruling.text is not None:
@@ -182,6 +188,7 @@ def _apply(
     window = settings.value(db, tunables.UNDO_SECONDS, communities.lineage(db, draft.community_id)) if undoable else 0
     decision = f"{draft.id}:{ruling.version + 1}"
     picking.note_picked(db, draft, final.masked)
+    case_compensation.released(db, caller, draft)
     delivery = outgoing.queue_reply(db, draft, final, decision=decision, wait=timedelta(seconds=window))
     return Decided(draft.id, ruling.version + 1, status, delivery, window)
 

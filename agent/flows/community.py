@@ -14,7 +14,8 @@ REPORTING_ZONE = ZoneInfo("Asia/Shanghai")
 
 @dataclass(frozen=True, slots=True)
 class CommunityView:
-    """`lineage` is the community itself and those above it. `values` fill slots (the community's name among them)."""
+    """`lineage` is the community itself and those above it. `values` fill slots (the community's name among them).
+    `respond_minutes`: how soon a complaint is answered."""
 
     id: str
     name: str
@@ -26,6 +27,7 @@ class CommunityView:
     context: timedelta
     cascade: bool
     new_days: int
+    respond_minutes: int = 30
 
 
 def view(db: ReadSession, community_id: str) -> CommunityView:
@@ -43,6 +45,7 @@ def view(db: ReadSession, community_id: str) -> CommunityView:
         tone=settings.value(db, tunables.TONE, lineage),
         cascade=settings.value(db, tunables.CASCADE),
         new_days=settings.value(db, tunables.ACTIVITY_NEW_DAYS),
+        respond_minutes=settings.value(db, tunables.COMPLAINT_MINUTES, lineage),
         context=timedelta(minutes=settings.value(db, tunables.CONTEXT_MINUTES, lineage)),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from agent.flows import case_replies
 from agent.flows.outgoing import Words
 from agent.services import Services
 from core import log, tunables
@@ -77,7 +78,7 @@ def _push_one(services: Services, claim: Claim, send: Send) -> bool:
         return False
     result = send(parcel)
     with services.database.write() as db:
-        settled = _settle(db, claim, result, parcel)
+        settled = _settle(db, services, claim, result, parcel)
         if settled:
             changes.note(db, changes.DELIVERIES)
     _log.info("delivery_pushed", delivery=claim.id, sent=result.sent, detail=result.detail, attempts=claim.attempts)
@@ -135,9 +136,9 @@ def _parcel(db: WriteSession, services: Services, row: DeliveryRow, hook: Webhoo
     )
 
 
-def _settle(db: WriteSession, claim: Claim, result: Result, parcel: Parcel) -> bool:
+def _settle(db: WriteSession, services: Services, claim: Claim, result: Result, parcel: Parcel) -> bool:
     if result.sent == Sent.DELIVERED:
-        return _end(db, claim, DeliveryState.DELIVERED, None)
+        return _end(db, claim, DeliveryState.DELIVERED, None) and _answers(db, services, claim.id)
     if result.sent == Sent.REFUSED:
         return _end(db, claim, DeliveryState.FAILED, result.detail)
     if result.sent == Sent.UNKNOWN and not parcel.idempotent:
@@ -148,6 +149,14 @@ def _settle(db: WriteSession, claim: Claim, result: Result, parcel: Parcel) -> b
     state = last if dead else DeliveryState.QUEUED
     due.retry(db, DeliveryRow, claim, error=result.detail, tries=tries, state=state)
     return dead
+
+
+def _answers(db: WriteSession, services: Services, delivery_id: str) -> bool:
+    """What was drafted has reached its member: a clock may stop, a complaint be acknowledged. Always true."""
+    row = deliveries.get(db, delivery_id)
+    if row is not None and case_replies.delivered(db, services, row.draft_id):
+        changes.note(db, changes.COMPLAINTS)
+    return True
 
 
 def _end(db: WriteSession, claim: Claim, state: DeliveryState, why: str | None) -> bool:
@@ -190,6 +199,7 @@ def acknowledge(services: Services, caller: Caller, delivery_id: str) -> Deliver
         if not deliveries.move(db, delivery_id, frm=(DeliveryState.QUEUED,), **values):
             raise Conflict("delivery_not_open", extra=_state(row))
         db.audit(Deed(caller, "delivery.acknowledged", "delivery", delivery_id, row.community_id))
+        _answers(db, services, delivery_id)
         changes.note(db, changes.DELIVERIES)
         settled = deliveries.get(db, delivery_id)
         assert settled is not None
@@ -215,6 +225,8 @@ def resolve(services: Services, caller: Caller, delivery_id: str, outcome: Outco
             raise Conflict("delivery_not_open", extra=_state(row))
         details = {"was": row.state, "outcome": outcome.value}
         db.audit(Deed(caller, "delivery.resolved", "delivery", delivery_id, row.community_id, details))
+        if outcome == Outcome.DELIVERED:
+            _answers(db, services, delivery_id)
         changes.note(db, changes.DELIVERIES)
         db.after_commit(services.delivery_due)
         settled = deliveries.get(db, delivery_id)

@@ -10,30 +10,38 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agent.flows import copy_review, drafting, improving, risk_judging, turns
+from agent.flows import (
+    case_drafts,
+    case_intake,
+    case_replies,
+    draft_store,
+    drafting,
+    improving,
+    risk_judging,
+    turns,
+)
+from agent.flows.case_intake import Grievance
+from agent.flows.draft_store import Planned
 from agent.flows.drafting import WORKER
 from agent.flows.turns import Read, Turn
 from agent.services import Services
-from agent.steps import copy_check, follow_up
+from agent.steps import follow_up
 from agent.steps.reply import Reply
 from agent.steps.risk_judge import Judged
 from agent.steps.triage import Triage
 from core import log, tunables
 from core.errors import Unavailable
-from core.ids import new_id
 from core.vocabulary import (
     OPEN_DRAFT_STATUSES,
     DeliveryKind,
-    DraftStatus,
     Engine,
     ExpiredReason,
     MessageStage,
     NoDraftReason,
-    Requires,
     RiskAction,
 )
-from store import changes, communities, drafts, due, knowledge, messages, settings
-from store.drafts import DraftMessageRow, DraftRow, DraftVersionRow
+from store import changes, communities, drafts, due, messages, settings
+from store.drafts import DraftRow
 from store.due import Claim, Which
 from store.messages import MessageRow
 from store.session import ReadSession, WriteSession
@@ -63,11 +71,13 @@ class Thought:
     """What came of thinking. `reply` is None where none was wanted; `joins` is an open draft that already answers the
     same; `ended` are drafts that nobody needs any more; `for_model`: the turn waits for the language model. `judged`
     says of which messages the model judged the risk; `asks`: some wait for that, once all else is stored; `settled`:
-    all else was."""
+    all else was. `grievances` are what it complains about; `answered`: staff had answered before the turn was read."""
 
     turn: Turn
     triages: dict[str, Triage]
     reply: Reply | None = None
+    grievances: tuple[Grievance, ...] = ()
+    answered: ExpiredReason | None = None
     no_draft: NoDraftReason | None = None
     joins: str | None = None
     ended: dict[str, ExpiredReason] = field(default_factory=dict)
@@ -103,7 +113,10 @@ def handle(services: Services, claims: Sequence[Claim], *, with_model: bool = Fa
 def _think_all(services: Services, claims: Sequence[Claim], *, with_model: bool) -> dict[str, Thought]:
     now = services.clock.now()
     with services.database.read() as db:
-        reads = turns.read_all(db, services, messages.many(db, [claim.id for claim in claims]), now)
+        spoken = turns.read_turns(db, messages.many(db, [claim.id for claim in claims]))
+    heard = [turns.assessed(services, turn) for turn in spoken]
+    with services.database.read() as db:
+        reads = turns.read_all(db, services, heard, now)
     thoughts = {}
     for read in reads:
         services.pace()
@@ -124,9 +137,12 @@ def think(services: Services, read: Read, *, with_model: bool = False) -> Though
     """What one turn ends, and the reply that it wants."""
     ended = follow_up.outcomes(read.opens, read.later, _likeness(services)) if read.opens else {}
     own = ended.pop(read.turn.head.id, None)
-    thought = Thought(read.turn, read.turn.triages(), ended=ended, heard=read.heard)
+    found = tuple(case_intake.grievances(read.turn))
+    thought = Thought(read.turn, read.turn.triages(), ended=ended, heard=read.heard, grievances=found, answered=own)
     if read.turn.is_staff:
         return replace(thought, no_draft=NoDraftReason.NOT_FROM_MEMBER)
+    if found:
+        return _complained(services, read, thought)
     waits = _nudges(read, ended)
     if waits is not None:
         return replace(thought, joins=waits)
@@ -144,6 +160,15 @@ def think(services: Services, read: Read, *, with_model: bool = False) -> Though
         return replace(made, reply=None, joins=before.id)
     # What is known has changed since: the newer draft takes its place.
     return replace(made, ended=ended | {before.id: ExpiredReason.CONVERSATION_MOVED_ON})
+
+
+def _complained(services: Services, read: Read, thought: Thought) -> Thought:
+    """A complaint becomes a case whether or not it still wants an answer."""
+    if thought.answered is not None:
+        return replace(thought, no_draft=_NO_DRAFT[thought.answered])
+    made = case_drafts.compose(services, read, thought.grievances)
+    pairs = zip(thought.grievances, made, strict=True)
+    return replace(thought, grievances=tuple(replace(one, drafts=words) for one, words in pairs))
 
 
 def _drafted(services: Services, read: Read, thought: Thought, *, with_model: bool) -> Thought:
@@ -200,20 +225,23 @@ def _settle_all(
     db: WriteSession, services: Services, claims: Sequence[Claim], thoughts: dict[str, Thought]
 ) -> list[str]:
     """Write what came of every claim that is still ours and not overtaken; the ids of those."""
-    risk_judging.lock(db, [thought.turn for thought in thoughts.values() if thought.judged])
+    touched = [one.turn for one in thoughts.values() if one.judged or one.grievances or one.turn.head.revision]
+    risk_judging.lock(db, touched)
     ours = [claim for claim in due.held(db, MessageRow, claims) if claim.id in thoughts]
     waiting = [claim for claim in ours if thoughts[claim.id].for_model]
     due.release(db, MessageRow, waiting, wants_model=True)
     late = [claim for claim in ours if _overtaken(db, thoughts[claim.id])]
     due.release(db, MessageRow, late, wants_model=False)
     done = [claim for claim in ours if claim not in (*waiting, *late)]
-    changed = [_store(db, thoughts[claim.id]) for claim in done if not thoughts[claim.id].settled]
+    changed = [_store(db, services, thoughts[claim.id]) for claim in done if not thoughts[claim.id].settled]
     flagged = [risk_judging.store(db, services, thoughts[claim.id].turn, thoughts[claim.id].judged) for claim in done]
     asking = _finish(db, thoughts, done)
     if waiting or late or asking:
         db.ring(MessageRow.__tablename__)
-    if any(changed):
+    if any(drafts_changed for drafts_changed, _ in changed):
         changes.note(db, changes.DRAFTS)
+    if any(cases_changed for _, cases_changed in changed):
+        changes.note(db, changes.COMPLAINTS)
     if any(flagged):
         changes.note(db, changes.RISKS)
     return [row.id for claim in done for row in thoughts[claim.id].turn.rows]
@@ -239,7 +267,7 @@ def _finish(db: WriteSession, thoughts: dict[str, Thought], done: Sequence[Claim
 def _overtaken(db: WriteSession, thought: Thought) -> bool:
     """Whether staff or the asker said something since the conversation was read, which may have ended the question, or
     the draft that it would join was decided on: nobody would see the message there."""
-    wanted = thought.reply is not None or thought.joins is not None
+    wanted = thought.reply is not None or thought.joins is not None or any(one.drafts for one in thought.grievances)
     head = thought.turn.head
     joined = drafts.get(db, thought.joins) if thought.joins is not None else None
     if joined is not None and joined.status not in OPEN_DRAFT_STATUSES:
@@ -247,16 +275,20 @@ def _overtaken(db: WriteSession, thought: Thought) -> bool:
     return wanted and messages.heard(db, head.lane, head.sent_at, head.member_id) != thought.heard
 
 
-def _store(db: WriteSession, thought: Thought) -> bool:
-    """Everything but the completion of the first message; whether any draft changed."""
+def _store(db: WriteSession, services: Services, thought: Thought) -> tuple[bool, bool]:
+    """Everything but the completion of the first message; whether any draft, and whether any case changed."""
     expired = [drafts.expire(db, draft_id, reason, WORKER.id) for draft_id, reason in thought.ended.items()]
+    answered = case_replies.ended(db, services, thought.turn, thought.ended)
     if thought.reply is not None:
-        _store_draft(db, thought, thought.reply)
+        draft_store.add(db, _planned(thought, thought.reply), WORKER.id)
     if thought.joins is not None:
         drafts.attach(db, thought.joins, _answered(thought, _kind(thought.turn)))
+    filed = case_replies.file(db, services, thought.turn, thought.grievances, thought.answered)
+    case_replies.clock(db, services, thought.turn, thought.reply, thought.answered)
     followers = [row.id for row in thought.turn.rows if row.id != thought.turn.head.id]
     messages.settle_burst(db, [(row_id, _outcome(db, thought, row_id)) for row_id in followers])
-    return any(expired) or thought.reply is not None or thought.joins is not None
+    drafted = thought.reply is not None or thought.joins is not None or filed
+    return any(expired) or answered or drafted, answered or filed
 
 
 def _outcome(db: WriteSession, thought: Thought, message_id: str) -> dict[str, Any]:
@@ -277,43 +309,13 @@ def _kind(turn: Turn) -> DeliveryKind:
 
 
 def _answered(thought: Thought, kind: DeliveryKind) -> list[tuple[str, str, int]]:
-    return [(row.id, kind, thought.turn.revision) for row in thought.turn.kept]
+    return draft_store.answered(thought.turn.kept, kind, thought.turn.revision)
 
 
-def _store_draft(db: WriteSession, thought: Thought, made: Reply) -> None:
-    values = made.model_dump(mode="json")
-    message = thought.turn.kept[-1]
-    draft = DraftRow(
-        id=new_id("drf"),
-        kind=_kind(thought.turn),
-        version=1,
-        status=DraftStatus.PENDING,
-        requires=Requires.MODERATOR,
-        community_id=message.community_id,
-        channel=message.channel,
-        lane=message.lane,
-        member_id=message.member_id,
-        reply_to=message.external_id,
-        text=made.text,
-        citations=values["citations"],
-        alternatives=values["alternatives"],
-        confidence=values["confidence"],
-        abstained=values["abstained"],
-        engine=thought.engine,
-        degraded=thought.degraded,
-        copy_check=[],
-        created_at=db.now,
-    )
-    hits = copy_check.check(made.text, copy_review.sources_of(db, draft)) if made.text else []
-    draft.copy_check = [hit.model_dump(mode="json") for hit in hits]
-    db.add(draft)
-    db.flush()
-    for position, (message_id, kind, revision) in enumerate(_answered(thought, _kind(thought.turn))):
-        db.add(
-            DraftMessageRow(draft_id=draft.id, message_id=message_id, kind=kind, revision=revision, position=position)
-        )
-    db.add(DraftVersionRow(draft_id=draft.id, version=1, status=draft.status, text=made.text, by=WORKER.id, at=db.now))
-    knowledge.count_hits(db, [cited.entry_id for cited in made.citations if cited.used])
+def _planned(thought: Thought, made: Reply) -> Planned:
+    turn = thought.turn
+    kept, kind = turn.kept, _kind(turn)
+    return Planned(kind, kept[-1].lane, kept, turn.revision, made, thought.engine, thought.degraded)
 
 
 def _failed(services: Services, claim: Claim, error: Exception) -> list[str]:

@@ -1,17 +1,20 @@
 """What a worker reads before it thinks: a member's turn (one message or a burst of several), what was said before and
 after it, and the open questions that it may concern."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from agent.flows import community
 from agent.flows.community import CommunityView
 from agent.services import Services
+from agent.steps import complaint
+from agent.steps.complaint import Complaint
 from agent.steps.follow_up import Open, Part, Said, correction
 from agent.steps.triage import Triage, classify, questions
 from core.vocabulary import Audience, MessageKind, MessageType, SenderRole
+from knowledge.embeddings import Vector
 from store import drafts, members, messages
 from store.drafts import DraftRow
 from store.messages import MessageRow
@@ -27,10 +30,13 @@ _REPLY_DUE: Final = (MessageKind.QUESTION, MessageKind.COMPLAINT)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one person said in one go; `rows` in their order, the first is the one that was due."""
+    """What one person said in one go; `rows` in their order, the first is the one that was due. `verdicts`: what of it
+    complains, by the message's id; `whole`: the verdict on all of it together, where no message complains alone."""
 
     head: MessageRow
     rows: tuple[MessageRow, ...]
+    verdicts: Mapping[str, Complaint] = field(default_factory=dict)
+    whole: Complaint | None = None
 
     @property
     def kept(self) -> tuple[MessageRow, ...]:
@@ -53,7 +59,38 @@ class Turn:
 
     def triages(self) -> dict[str, Triage]:
         """The kind of each message by itself."""
-        return {row.id: classify(row.text, MessageType(row.type)) for row in self.rows}
+        return {row.id: self.triage(row) for row in self.rows}
+
+    def triage(self, row: MessageRow) -> Triage:
+        """The kind of one of its messages."""
+        verdict = self.verdicts.get(row.id)
+        if verdict is None:
+            return classify(row.text, MessageType(row.type))
+        return complaint.triaged(row.text, MessageType(row.type), verdict)
+
+
+def read_turns(db: ReadSession, heads: Sequence[MessageRow]) -> list[Turn]:
+    """What was said in one go with each of these."""
+    bursts = messages.bursts(db, heads)
+    return [Turn(head, tuple(bursts[head.id])) for head in heads]
+
+
+def assessed(services: Services, turn: Turn) -> Turn:
+    """The turn with what of it complains; nothing that staff says does."""
+    if turn.is_staff:
+        return turn
+    verdicts = {row.id: _assess(services, row.text) for row in turn.kept}
+    if len(verdicts) < 2 or any(one.is_complaint for one in verdicts.values()):
+        return replace(turn, verdicts=verdicts)
+    return replace(turn, verdicts=verdicts, whole=_assess(services, turn.text))
+
+
+def _assess(services: Services, text: str) -> Complaint:
+    def vector() -> Vector:
+        found: Vector = services.knowledge.embedder.embed([text])[0]
+        return found
+
+    return complaint.assess(text, vector=vector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +114,8 @@ class Read:
     heard: int = 0
 
 
-def read_all(db: ReadSession, services: Services, heads: Sequence[MessageRow], now: datetime) -> list[Read]:
+def read_all(db: ReadSession, services: Services, turns: Sequence[Turn], now: datetime) -> list[Read]:
     """One read for each turn. Most turns want no draft and concern no open question, and cost one query together."""
-    bursts = messages.bursts(db, heads)
-    turns = [Turn(head, tuple(bursts[head.id])) for head in heads]
     asking = drafts.members_with_open(db, {t.head.member_id for t in turns if t.head.member_id and not t.is_staff})
     reader = _Reader(db, services, now)
     return [reader.read(turn, asking) for turn in turns]
@@ -134,6 +169,7 @@ class _Reader:
             external_ids=frozenset(row.external_id for row in asked),
             parts=_parts(text, _answers(draft)),
             called=called(self._db, self._keys, draft.member_id, draft.channel),
+            complains=draft.case_id is not None,
         )
 
     def _said_since(self, lane: str, since: datetime, who: Sequence[str], without: set[str]) -> list[Said]:
@@ -174,6 +210,7 @@ class _Reader:
             external_ids=frozenset(row.external_id for row in read.turn.rows),
             parts=_parts("\n".join(row.text for row in asked), ()),
             called=called(self._db, self._keys, head.member_id, head.channel),
+            complains=read.triage.kind is MessageKind.COMPLAINT,
         )
         # Said in one breath, 打错了 corrects the wording and takes nothing back.
         closing = [said_of(row) for row in rest if correction(row.text) is None]
@@ -200,16 +237,24 @@ class _Reader:
 
 def overall(turn: Turn) -> Triage:
     """The turn's kind: that of its messages together, or, where they want no reply together, of the first that does."""
-    whole = classify(turn.text, MessageType(turn.head.type))
-    if whole.kind in _REPLY_DUE or len(turn.kept) < 2:
+    single = [turn.triage(row) for row in turn.kept]
+    complains = next((triage for triage in single if triage.kind is MessageKind.COMPLAINT), None)
+    if complains is not None:
+        return complains
+    if len(single) == 1:
+        return single[0]
+    type_ = MessageType(turn.head.type)
+    whole = classify(turn.text, type_)
+    if turn.whole is not None:
+        whole = complaint.triaged(turn.text, type_, turn.whole)
+    if whole.kind in _REPLY_DUE:
         return whole
-    single = (classify(row.text, MessageType(row.type)) for row in turn.kept)
     return next((triage for triage in single if triage.kind in _REPLY_DUE), whole)
 
 
 def _split(turn: Turn) -> tuple[tuple[MessageRow, ...], tuple[MessageRow, ...]]:
     """The messages up to the last one that wants a reply by itself, and what was said after it in the same breath."""
-    kinds = [classify(row.text, MessageType(row.type)).kind for row in turn.kept]
+    kinds = [turn.triage(row).kind for row in turn.kept]
     end = max((number for number, kind in enumerate(kinds, 1) if kind in _REPLY_DUE), default=len(kinds))
     return turn.kept[:end], turn.kept[end:]
 

@@ -44,7 +44,8 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Open:
     """A question that nobody has answered yet. `key` is the caller's; `called` holds what a mention of the asker looks
-    like (their hash on the channel, @ and their name)."""
+    like (their hash on the channel, @ and their name). `complains`: it is a complaint, whose first answer may be an
+    apology or a question back."""
 
     key: str
     member_id: str | None
@@ -52,6 +53,7 @@ class Open:
     external_ids: frozenset[str]
     parts: tuple[Part, ...]
     called: frozenset[str] = frozenset()
+    complains: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,14 @@ def outcomes(questions: Sequence[Open], later: Sequence[Said], likeness: Likenes
 
 def _by_staff(waiting: list[_State], said: Said, likeness: Likeness) -> None:
     text = normalize(said.text).text
-    if not text or is_holding(text) or _rule("asks_back").search(text):
-        return
-    for state in _meant(waiting, said, text, likeness):
+    answers = bool(text) and not (is_holding(text) or _rule("asks_back").search(text))
+    responds = bool(text) and responds_to_complaint(text)
+    waiting = [state for state in waiting if (responds if state.question.complains else answers)]
+    for state in _meant(waiting, said, text, likeness) if waiting else []:
         state.helped = True
+        if state.question.complains:
+            state.ended = ExpiredReason.HUMAN_ANSWERED
+            continue
         state.covered |= _covered(state.question, said.text, text, likeness)
         if len(state.covered) == len(state.question.parts):
             state.ended = ExpiredReason.HUMAN_ANSWERED
@@ -113,6 +119,9 @@ def _meant(waiting: list[_State], said: Said, text: str, likeness: Likeness) -> 
     if alike:
         best = max(score for score, _ in scored)
         return [state for score, state in scored if score >= max(ALIKE, best - 0.1)]
+    complaints = [state for state in waiting if state.question.complains]
+    if complaints and _rule("consoles").search(text) and not _rule("announcement").search(text):
+        return [max(complaints, key=lambda state: state.question.asked_at)]
     if _rule("announcement").search(text) or (len(text) > SHORT and not _rule("referral").search(text)):
         return []
     recent = [state for state in waiting if said.at - state.question.asked_at <= SOON]
@@ -196,6 +205,15 @@ def is_nudge(text: str) -> bool:
     """Whether a text is nothing but a call for attention."""
     lines = [line for line in normalize(text).text.splitlines() if line.strip()]
     return bool(lines) and all(_rule("nudge").fullmatch(line.strip(_EDGES + "!") or line) for line in lines)
+
+
+def responds_to_complaint(text: str) -> bool:
+    """Whether a staff message is a first answer to a complaint: more than 稍等, and be it only an apology, a question
+    back or the way to a private conversation."""
+    plain = normalize(text).text
+    if is_holding(plain):
+        return len(plain) > SHORT and _rule("consoles").search(plain) is not None
+    return bool(plain)
 
 
 def is_holding(text: str) -> bool:

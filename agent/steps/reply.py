@@ -120,7 +120,7 @@ def from_script(script: Entry, values: Mapping[str, str], *, kept_slots: frozens
         return None
     return Reply(
         text=filled.text,
-        citations=(_citation(script, used=True),),
+        citations=(citation(script, used=True),),
         confidence=Confidence(band=Band.LOW, reason=reason),
     )
 
@@ -132,7 +132,7 @@ def abstain(reason: AbstainedReason, asked: Sequence[Asked] = (), *, missing: tu
     held = [one.model_copy(update={"why": "held_back"}) if one.why == "ranked_lower" else one for one in nearest]
     return Reply(
         text=None,
-        citations=tuple(_citation(entry, used=False) for entry in _nearest(asked)),
+        citations=tuple(citation(entry, used=False) for entry in _nearest(asked)),
         alternatives=tuple(held),
         confidence=Confidence(band=Band.LOW, reason=reason.value),
         abstained=Abstained(reason=reason, missing=missing),
@@ -161,10 +161,11 @@ def _citations(asked: Sequence[Asked], used: Sequence[Entry]) -> tuple[Citation,
     """What was used, then what else was retrieved: both are kept apart."""
     ids = {entry.id for entry in used}
     others = [entry for entry in _nearest(asked) if entry.id not in ids]
-    return tuple(_citation(e, used=True) for e in used) + tuple(_citation(e, used=False) for e in others)
+    return tuple(citation(e, used=True) for e in used) + tuple(citation(e, used=False) for e in others)
 
 
-def _citation(entry: Entry, *, used: bool) -> Citation:
+def citation(entry: Entry, *, used: bool) -> Citation:
+    """An entry as a draft cites it."""
     return Citation(entry_id=entry.id, version=entry.version, title=entry.title, quote=quote(entry.answer), used=used)
 
 
