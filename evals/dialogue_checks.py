@@ -1,13 +1,17 @@
 """Judges a recording by what its dialogue says must have come of it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from agent.steps.question_split import questions
 from core.text import tokens
 from core.vocabulary import AbstainedReason, ExpiredReason, MessageKind, NoDraftReason
-from evals.dialogue_rows import UNSCORED, Check
-from evals.replay import DraftSeen, Recording, Snapshot
+from evals import dialogue_case_checks as of_cases
+from evals.dialogue_kinds import UNSCORED
+from evals.dialogue_rows import Check
+from evals.replay import Recording
+from evals.seen import DraftSeen, Snapshot
+from evals.verdicts import Verdict, moment_after
 from knowledge.entries import Entry
 
 _REPLACED: Final = (ExpiredReason.MESSAGE_EDITED, ExpiredReason.MESSAGE_RECALLED)
@@ -19,17 +23,12 @@ _SHARED: Final = 0.5
 Entries = Mapping[str, Entry]
 
 
-class Verdict(NamedTuple):
-    """`right` is None where the check could not be scored; `found` says why, or what was found."""
-
-    right: bool | None
-    found: str
-
-
 def judge(check: Check, recording: Recording, entries: Entries) -> Verdict:
     """`entries` are those that the dialogue could be answered from, by id."""
     if check.type in UNSCORED:
         return Verdict(None, f"{check.type}_not_scored")
+    if check.type in of_cases.JUDGES:
+        return of_cases.JUDGES[check.type](check.values, recording)
     if check.type not in _JUDGES:
         return Verdict(None, "unknown_type")
     return _JUDGES[check.type](check.values, recording, entries)
@@ -120,7 +119,7 @@ def _no_draft(values: Mapping[str, Any], recording: Recording, _entries: Entries
     subjects = _subjects(values, recording, last if after is None else after)
     if reason == NoDraftReason.BURST_NOT_FINISHED:
         return _unfinished(recording, values.get("turn", after), last)
-    snapshot = recording.end if after is None else _settled(recording, after, subjects)
+    snapshot = recording.end if after is None else moment_after(recording, after, subjects)
     # An abstention is an item that a person sees: it is no draft only where the reason is an abstention's.
     is_abstention = reason in list(AbstainedReason)
     for turn in subjects:
@@ -161,16 +160,6 @@ def _subjects(values: Mapping[str, Any], recording: Recording, after: int) -> li
     ]
 
 
-def _settled(recording: Recording, after: int, subjects: Sequence[int]) -> Snapshot:
-    """The first moment from this turn on when nobody has to think about it or the subjects any more: a burst may still
-    have been open when the next turn came."""
-    for turn in range(after, len(recording.dialogue.turns)):
-        snapshot = recording.settled(turn)
-        if not any(snapshot.waiting(one) for one in (after, *subjects)):
-            return snapshot
-    return recording.end
-
-
 def _none_before(values: Mapping[str, Any], recording: Recording, _entries: Entries) -> Verdict:
     """For a member's turn only drafts for that member count: others may have asked before."""
     turn = recording.dialogue.turns[values["turn"]]
@@ -183,7 +172,7 @@ def _none_before(values: Mapping[str, Any], recording: Recording, _entries: Entr
 def _kept(values: Mapping[str, Any], recording: Recording, _entries: Entries) -> Verdict:
     after = values["after_turn"]
     subjects = _subjects(values, recording, after)
-    snapshot = _settled(recording, after, subjects)
+    snapshot = moment_after(recording, after, subjects)
     open_ones = [draft for turn in subjects for draft in snapshot.answering(turn) if draft.open]
     return Verdict(bool(open_ones), _all_told(snapshot, subjects))
 
@@ -196,7 +185,7 @@ def _expires(values: Mapping[str, Any], recording: Recording, _entries: Entries)
     earlier = (recording.after[at - 1] if by_time else recording.before[at]).answering(turn)
     if earlier and not any(draft.open for draft in earlier):
         return Verdict(False, f"before turn {at}: {_listed(earlier)}")
-    snapshot = _settled(recording, at, [turn])
+    snapshot = moment_after(recording, at, [turn])
     drafts = snapshot.answering(turn)
     before = [draft for draft in drafts if draft.id in {one.id for one in earlier}] or drafts
     gone = not any(draft.open for draft in before) and reason in _why_none(snapshot, turn)

@@ -1,17 +1,18 @@
 """Dialogues as they stand in a file: turns with their moment, and what is checked afterwards."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.flows.incoming import MOST_TEXT
-from core.vocabulary import AbstainedReason, Conversation, ExpiredReason, MessageType, NoDraftReason, SenderRole
+from core.vocabulary import CaseAction, CaseAnswer, Conversation, MessageType, SenderRole
+from evals.dialogue_kinds import SCORED, WHAT, Said
 from evals.rows import Row, read
 
-W = TypeVar("W", MessageType, Conversation)
+W = TypeVar("W", MessageType, Conversation, CaseAction, CaseAnswer)
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 _DAY: Final = datetime(2026, 11, 18, tzinfo=ZONE)
@@ -25,14 +26,15 @@ _ROLES: Final = {
     "bot": SenderRole.BOT,
 }
 
-KEPT_REASONS: Final = (
-    "holding_reply_is_not_an_answer",
-    "partial_answer",
-    "member_reply_is_not_moderator",
-    "still_open",
-    "re_asked_still_open",
-)
-REASONS: Final = frozenset((*NoDraftReason, *ExpiredReason, *AbstainedReason, *KEPT_REASONS))
+
+class Deed(NamedTuple):
+    """What a person does with the case of a turn, instead of saying something. `note` is the text that goes with it:
+    the result, the reason, where it has none nothing."""
+
+    action: CaseAction
+    case_of: int
+    note: str | None
+    answer: CaseAnswer | None
 
 
 class Turn(NamedTuple):
@@ -49,6 +51,7 @@ class Turn(NamedTuple):
     reply_to: int | None
     revision_of: int | None
     recalls: int | None
+    deed: Deed | None = None
 
     @property
     def is_member(self) -> bool:
@@ -103,8 +106,10 @@ def _turn(row: Row, number: int, values: dict[str, Any], before: list[Turn]) -> 
         raise row.bad(f"{at}.role", f"must be one of {', '.join(_ROLES)}")
     recalls = _earlier(row, f"{at}.recalls", values.get("recalls"), number)
     type = _word(row, f"{at}.type", values.get("type", "text"), MessageType)
-    text = (inner.maybe_text(f"{at}.text") or "") if recalls is not None else inner.text(f"{at}.text")
-    if len(text) > MOST_TEXT or (not text.strip() and type == MessageType.TEXT and recalls is None):
+    deed = _deed(row, number, values)
+    wordless = recalls is not None or deed is not None
+    text = (inner.maybe_text(f"{at}.text") or "") if wordless else inner.text(f"{at}.text")
+    if len(text) > MOST_TEXT or (not text.strip() and type == MessageType.TEXT and not wordless):
         raise row.bad(f"{at}.text", f"must have 1 to {MOST_TEXT} characters")
     return Turn(
         number=number,
@@ -118,6 +123,26 @@ def _turn(row: Row, number: int, values: dict[str, Any], before: list[Turn]) -> 
         reply_to=_earlier(row, f"{at}.reply_to", values.get("reply_to"), number),
         revision_of=_earlier(row, f"{at}.revision_of", values.get("revision_of"), number),
         recalls=recalls,
+        deed=deed,
+    )
+
+
+def _deed(row: Row, number: int, values: dict[str, Any]) -> Deed | None:
+    at = f"turns[{number}]"
+    if values.get("does") is None:
+        return None
+    if _ROLES[values["role"]] != SenderRole.STAFF:
+        raise row.bad(f"{at}.does", "must be staff's")
+    inner = Row(row.path, row.line, {f"{at}.{key}": value for key, value in values.items()})
+    answer = values.get("answer")
+    case_of = _earlier(row, f"{at}.case_of", values.get("case_of"), number)
+    if case_of is None:
+        raise row.bad(f"{at}.case_of", "is missing")
+    return Deed(
+        action=_word(row, f"{at}.does", values["does"], CaseAction),
+        case_of=case_of,
+        note=inner.maybe_text(f"{at}.note"),
+        answer=None if answer is None else _word(row, f"{at}.answer", answer, CaseAnswer),
     )
 
 
@@ -167,84 +192,16 @@ def _iso(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=ZONE)
 
 
-def _is_turn(value: object, turns: list[Turn]) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(turns)
-
-
-def _turn_list(value: object, turns: list[Turn]) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_turn(one, turns) for one in value)
-
-
-def _number(value: object, _turns: list[Turn]) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _reason(value: object, _turns: list[Turn]) -> bool:
-    return isinstance(value, str) and value in REASONS
-
-
-def _assigned(value: object, turns: list[Turn]) -> bool:
-    senders = {turn.sender for turn in turns}
-    return isinstance(value, dict) and all(key in senders and _turn_list(own, turns) for key, own in value.items())
-
-
-def _words(value: object, turns: list[Turn]) -> bool:
-    return (isinstance(value, str) and bool(value.strip())) or _is_turn(value, turns)
-
-
-def _ids(value: object, _turns: list[Turn]) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
-
-
-_Valid = Callable[[object, list[Turn]], bool]
-_WHAT: Final[Mapping[_Valid, str]] = {
-    _is_turn: "must be the number of a turn",
-    _turn_list: "must be a list of turn numbers",
-    _number: "must be a number of 0 or more",
-    _reason: f"must be one of {', '.join(sorted(REASONS))}",
-    _assigned: "must be an object of senders to lists of their turn numbers",
-    _words: "must be words or the number of a turn",
-    _ids: "must be a list of entry ids",
-}
-SCORED: Final[Mapping[str, Mapping[str, _Valid]]] = {
-    "merged_question": {"turns": _turn_list, "count": _number},
-    "questions": {"count": _number, "assign?": _assigned},
-    "question": {"turn": _is_turn},
-    "not_question": {"turns": _turn_list},
-    "resolve_reference": {"turn": _is_turn, "refers_to": _words, "entries?": _ids},
-    "draft_count": {"expect": _number},
-    "no_draft": {"after_turn?": _is_turn, "turn?": _is_turn, "reason": _reason},
-    "no_draft_before_turn": {"turn": _is_turn},
-    "draft_kept": {"after_turn": _is_turn, "turn?": _is_turn, "reason?": _reason},
-    "draft_expires": {"turn": _is_turn, "at_turn": _is_turn, "reason": _reason},
-}
-"""The check types that are scored, with the keys that they are scored by; `?` marks those that may be absent."""
-UNSCORED: Final = (
-    "complaint",
-    "severity_path",
-    "severity_min",
-    "incident",
-    "not_in_incident",
-    "state",
-    "sla_breach",
-    "risk",
-    "no_risk",
-    "answer_must_include",
-    "draft_must_include",
-    "draft_must_not",
-)
-"""Known types that nothing scores: what they are about isn't built, or they are words for people."""
-
-
 def _check(row: Row, number: int, values: dict[str, Any], turns: list[Turn]) -> Check:
     type = values.get("type")
     if not isinstance(type, str):
         raise row.bad(f"checks[{number}].type", "must be text")
+    said = Said(len(turns), frozenset(turn.sender for turn in turns))
     for key, valid in SCORED.get(type, {}).items():
         name = key.removesuffix("?")
         value = values.get(name)
         if value is None and name != key:
             continue
-        if value is None or not valid(value, turns):
-            raise row.bad(f"checks[{number}].{name}", "is missing" if name not in values else _WHAT[valid])
+        if value is None or not valid(value, said):
+            raise row.bad(f"checks[{number}].{name}", "is missing" if name not in values else WHAT[valid])
     return Check(number, type, values)

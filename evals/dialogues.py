@@ -16,12 +16,13 @@ from core.clock import ManualClock
 from core.vocabulary import CommunityType, EntryKind
 from evals import inside
 from evals.corpus import Progress, file_entries
-from evals.dialogue_checks import Verdict, judge
+from evals.dialogue_checks import judge
 from evals.dialogue_rows import Check, Dialogue, dialogues
 from evals.figures import share
 from evals.replay import CALLER, CHANNEL, Replay
 from evals.report import Group, Report
 from evals.rows import BadFile
+from evals.verdicts import Verdict
 from knowledge.entries import Entry
 from knowledge.entry_in import EntryIn
 from knowledge.retriever import Scope

@@ -4,88 +4,45 @@ it falls due, as a worker that is never late would. The same flows as the servic
 Every dialogue plays in a fresh group with fresh members, so that one deployment serves all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.flows import communities, inbox, intake
+from agent.flows import access, clock_alarms, communities, inbox, intake
 from agent.flows.incoming import Attachment, IncomingMessage, Sender
 from agent.services import Services
 from core.caller import system_caller
 from core.clock import ManualClock
-from core.vocabulary import OPEN_DRAFT_STATUSES, CommunityType, DraftStatus, MessageStage
+from core.vocabulary import CommunityType
+from evals import deeds
 from evals.dialogue_rows import Dialogue, Turn
-from store import drafts, due, messages
-from store.drafts import DraftRow
+from evals.seen import Snapshot, look
+from store import cases, due
 from store.messages import MessageRow
-from store.session import ReadSession
+from store.timers import TimerRow
 
 CALLER: Final = system_caller("evals")
 CHANNEL: Final = "wecom"
 _LEASE: Final = timedelta(seconds=30)
 _BATCH: Final = 16
 _MOST_STEPS: Final = 1_000
-_MOST_DRAFTS: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class MessageSeen:
-    """A message as it stood at one moment. `burst` is the turn with which its burst began; `kind` and `no_draft` are
-    the burst's where the message has none of its own."""
-
-    turn: int
-    burst: int
-    waiting: bool
-    kind: str | None
-    no_draft: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DraftSeen:
-    """`turns` are those it was made for. `used` are the entries it cites, `nearest` the best one that was retrieved.
-    `unanswered` says that a part of what was asked isn't answered."""
-
-    id: str
-    turns: frozenset[int]
-    open: bool
-    status: str
-    expired: str | None
-    abstained: str | None
-    text: str | None
-    used: tuple[str, ...]
-    nearest: str | None
-    unanswered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """`messages` by turn; an edit or recall shows the message that it changes."""
-
-    messages: Mapping[int, MessageSeen]
-    drafts: Sequence[DraftSeen]
-
-    def waiting(self, turn: int) -> bool:
-        """Whether somebody still has to think about this turn."""
-        return turn in self.messages and self.messages[turn].waiting
-
-    def answering(self, turn: int) -> list[DraftSeen]:
-        """The drafts for this turn, or for others of its burst."""
-        if turn not in self.messages:
-            return []
-        burst = self.messages[turn].burst
-        members = {seen.turn for seen in self.messages.values() if seen.burst == burst}
-        return [draft for draft in self.drafts if draft.turns & members]
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """`before[n]`: when turn n came, all that was due before it done. `after[n]`: the moment it was received."""
+    """`before[n]`: when turn n came, all that was due before it done. `after[n]`: the moment it was received. `end`:
+    all that was said has been worked off; `outcome`: what clocks nobody stopped have run out too."""
 
     dialogue: Dialogue
     before: Sequence[Snapshot]
     after: Sequence[Snapshot]
     end: Snapshot
+    late: Snapshot | None = None
+
+    @property
+    def outcome(self) -> Snapshot:
+        return self.late or self.end
 
     def settled(self, turn: int) -> Snapshot:
         """What had come of a turn by the time the next one came."""
@@ -139,28 +96,57 @@ class _Playing:
             self._clock.set(turn.at)
             inbox.sweep(self._services)
             before.append(self._snapshot())
-            self._receive(turn)
+            self._take(turn)
             after.append(self._snapshot())
         self._work(None)
         inbox.sweep(self._services)
-        return Recording(self._dialogue, before, after, self._snapshot())
+        end = self._snapshot()
+        # Nobody says anything any more: what was not answered by now never is.
+        self._work(None, clocks=True)
+        return Recording(self._dialogue, before, after, end, self._snapshot())
 
-    def _work(self, until: datetime | None) -> None:
-        """Do what falls due before `until`, each at its moment; without one, all there is. What falls due in the same
-        second as a turn comes after it: a worker needs a moment, a message doesn't."""
+    def _work(self, until: datetime | None, *, clocks: bool = False) -> None:
+        """Do what falls due before `until`, each at its moment; without one, all there is, the clocks where they are
+        wanted. What falls due in the same second as a turn comes after it: a worker needs a moment, a message
+        doesn't."""
         for _ in range(_MOST_STEPS):
-            with self._services.database.read() as db:
-                moment = due.next_due(db, MessageRow)
+            moment, is_clock = self._next(clocks=clocks or until is not None)
             if moment is None or (until is not None and moment >= until):
                 return
             self._clock.set(max(moment, self._clock.now()))
-            with self._services.database.write() as db:
-                claims = due.claim(db, MessageRow, worker="evals", lease=_LEASE, most=_BATCH)
-            if claims:
-                inbox.handle(self._services, claims)
-            else:
+            if not (self._ring() if is_clock else self._think()):
                 self._clock.advance(seconds=1)
         raise Stuck(f"{self._dialogue.id}: work stays due after {_MOST_STEPS} steps")
+
+    def _next(self, *, clocks: bool) -> tuple[datetime | None, bool]:
+        """When the next thing falls due, and whether it is a clock; messages come first in one moment."""
+        with self._services.database.read() as db:
+            said = due.next_due(db, MessageRow)
+            timer = due.next_due(db, TimerRow, clock_alarms.QUEUE) if clocks else None
+        return (timer, True) if timer is not None and (said is None or timer < said) else (said, False)
+
+    def _think(self) -> bool:
+        with self._services.database.write() as db:
+            claims = due.claim(db, MessageRow, worker="evals", lease=_LEASE, most=_BATCH)
+        inbox.handle(self._services, claims)
+        return bool(claims)
+
+    def _ring(self) -> bool:
+        with self._services.database.write() as db:
+            which = clock_alarms.QUEUE
+            claims = due.claim(db, TimerRow, worker="evals", lease=_LEASE, most=_BATCH, which=which)
+        clock_alarms.handle(self._services, claims)
+        return bool(claims)
+
+    def _take(self, turn: Turn) -> None:
+        if turn.deed is None:
+            self._receive(turn)
+            return
+        with self._services.database.read() as db:
+            row = cases.of_message(db, self._message_ids[self._origins[turn.deed.case_of]])
+        # Where no case was made there is nothing to do; the checks that wait for it fail.
+        if row is not None:
+            deeds.do(self._services, access.caller_of_login(self._services, None), row, turn.deed)
 
     def _receive(self, turn: Turn) -> None:
         replaced = turn.recalls if turn.recalls is not None else turn.revision_of
@@ -193,43 +179,4 @@ class _Playing:
     def _snapshot(self) -> Snapshot:
         turns = {message_id: turn for turn, message_id in self._message_ids.items()}
         with self._services.database.read() as db:
-            rows = {row.id: row for row in messages.many(db, list(turns))}
-            seen = {turns[row.id]: _message(row, rows, turns) for row in rows.values()}
-            every = {turn: seen[origin] for turn, origin in self._origins.items() if origin in seen}
-            return Snapshot(every, _drafts(db, self._community, turns))
-
-
-def _message(row: MessageRow, rows: Mapping[str, MessageRow], turns: Mapping[str, int]) -> MessageSeen:
-    head = rows.get(row.burst_id or row.id, row)
-    triage = row.triage or head.triage
-    # Only the first of a burst is due; the others wait with it.
-    waiting = any(one.stage == MessageStage.RECEIVED and one.due_at is not None for one in (row, head))
-    return MessageSeen(
-        turn=turns[row.id],
-        burst=turns[head.id],
-        waiting=waiting,
-        kind=triage["kind"] if triage else None,
-        no_draft=row.no_draft or head.no_draft,
-    )
-
-
-def _drafts(db: ReadSession, community: str, turns: Mapping[str, int]) -> list[DraftSeen]:
-    rows = drafts.page(db, statuses=list(DraftStatus), communities=frozenset({community}), limit=_MOST_DRAFTS)
-    answered = drafts.message_ids(db, [row.id for row in rows])
-    return [_draft(row, frozenset(turns[one] for one in answered[row.id] if one in turns)) for row in rows]
-
-
-def _draft(row: DraftRow, turns: frozenset[int]) -> DraftSeen:
-    cited = [citation["entry_id"] for citation in row.citations]
-    return DraftSeen(
-        id=row.id,
-        turns=turns,
-        open=row.status in OPEN_DRAFT_STATUSES,
-        status=row.status,
-        expired=row.expired["reason"] if row.expired else None,
-        abstained=row.abstained["reason"] if row.abstained else None,
-        text=row.text,
-        used=tuple(citation["entry_id"] for citation in row.citations if citation["used"]),
-        nearest=cited[0] if cited else None,
-        unanswered=row.confidence.get("reason") == "part_unanswered",
-    )
+            return look(db, self._community, turns, self._origins)

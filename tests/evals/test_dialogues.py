@@ -16,30 +16,20 @@ from core.caller import Caller
 from core.clock import ManualClock
 from core.vocabulary import Audience, DraftStatus, EntryKind
 from evals.cli import main
-from evals.dialogue_checks import Verdict, judge
-from evals.dialogue_rows import SCORED, UNSCORED, Dialogue, dialogues
-from evals.replay import DraftSeen, MessageSeen, Recording, Replay, Snapshot
+from evals.dialogue_checks import judge
+from evals.dialogue_kinds import SCORED, UNSCORED
+from evals.dialogue_rows import dialogues
+from evals.replay import Recording, Replay
 from evals.rows import BadFile
+from evals.seen import DraftSeen, MessageSeen, Snapshot
+from evals.verdicts import Verdict
 from knowledge.entries import Entry
+from tests.evals.spoken import dialogue, file_of, turns
 from tests.house import House
 
 ASKED = ("珍珍", "member", "买错了 能退不", "10:00:00")
 GUESSED = ("路人", "member", "能退的吧", "10:01:00")
 ANSWERED = ("豆苗", "moderator", "七天内可以退", "10:02:00")
-
-
-def turns(*each: tuple[str, str, str, str]) -> list[dict[str, Any]]:
-    return [dict(zip(("sender", "role", "text", "at"), one, strict=True)) for one in each]
-
-
-def file_of(folder: Path, *rows: dict[str, Any]) -> Path:
-    path = folder / "dialogues.jsonl"
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    return path
-
-
-def dialogue(folder: Path, said: list[dict[str, Any]], *checks: dict[str, Any], **values: Any) -> Dialogue:
-    return dialogues(file_of(folder, {"id": "d", "turns": said, "checks": checks, **values}))[0]
 
 
 def message(turn: int, kind: str | None = "question", **values: Any) -> MessageSeen:
@@ -344,13 +334,13 @@ def test_command_says_what_is_wrong(tmp_path: Path) -> None:
 def test_command_over_knowledge_of_its_own(tmp_path: Path) -> None:
     kb, out = tmp_path / "kb.jsonl", tmp_path / "out.jsonl"
     kb.write_text('{"id": "Refund/1", "question": "请问怎么申请退款", "answer": "在订单页申请。"}\n', "utf-8")
-    checks = [COUNTED, COUNTED | {"expect": 3}, {"type": "risk", "turn": 0}]
+    checks = [COUNTED, COUNTED | {"expect": 3}, {"type": "draft_must_include", "text": "订单"}]
     data = file_of(tmp_path, {"id": "d", "turns": [GOOD | {"text": "请问怎么申请退款"}], "checks": checks})
     got = CliRunner().invoke(main, ["dialogues", "--data", str(data), "--kb", str(kb), "--out", str(out)])
     assert got.exit_code == 0, got.output
     shown = json.loads(got.stdout)
     assert shown["passed"]["value"] == 0.5 and shown["per_type"]["draft_count"]["passed"]["n"] == 2
-    assert shown["unscored"] == {"n": 1, "reasons": {"risk_not_scored": 1}}
+    assert shown["unscored"] == {"n": 1, "reasons": {"draft_must_include_not_scored": 1}}
     assert [(one["id"], one["check"], one["found"]) for one in shown["failed"]] == [("d", 1, "1 drafts: [0] pending")]
     written = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     assert [(row["id"], row["right"]) for row in written] == [("d#0", True), ("d#1", False), ("d#2", None)]
