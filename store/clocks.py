@@ -193,3 +193,9 @@ def count(db: ReadSession, wanted: Wanted, now: datetime) -> int:
     query = sa.select(sa.func.count()).select_from(ClockRow)
     query = query.where(ClockRow.stopped_at.is_(None), sa.or_(*_places(wanted.places)), _in_state(wanted.state, now))
     return db.execute(query).scalar_one()
+
+
+def breached(db: ReadSession) -> int:
+    """How many of the clocks that have not stopped were too late."""
+    query = sa.select(sa.func.count()).where(ClockRow.stopped_at.is_(None), ClockRow.breached_at.is_not(None))
+    return db.execute(query).scalar_one()

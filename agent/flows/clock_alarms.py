@@ -188,7 +188,7 @@ class _Places:
         lineage = communities.lineage(self._db, community_id)
         holders = users.with_roles(self._db, rules.ladder, lineage)
         on = duty.now_on(self._db, self._services, lineage)
-        rungs = []
+        rungs: list[tuple[str, tuple[str, ...]]] = []
         for role in rules.ladder:
             people = holders.get(role, [])
             called = [one for one in on if one in people] or people
