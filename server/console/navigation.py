@@ -25,6 +25,7 @@ PLACES: Final = (
     Place("paste", "/console/paste", Scope.DRAFTS_DECIDE),
     Place("risks", "/console/risks", Scope.RISKS_READ, counted=True),
     Place("deliveries", "/console/deliveries", Scope.DRAFTS_READ),
+    Place("members", "/console/members", Scope.MEMBERS_READ),
     Place("copy", "/console/copy", Scope.COPY_CHECK),
     Place("knowledge", "/console/knowledge", Scope.KNOWLEDGE_READ),
 )

@@ -33,6 +33,8 @@ FLASHES: Final = frozenset(
         "phrasing_proposed",
         "rules_saved",
         "knowledge_checked",
+        "member_erased",
+        "consent_noted",
     }
 )
 # Without `same-origin` a browser sends `Origin: null` with our own forms (the application's default is no-referrer).

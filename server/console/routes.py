@@ -16,6 +16,7 @@ from server.console import (
     knowledge_import,
     knowledge_test_page,
     live,
+    members,
     paste,
     risk_pages,
     risk_rules_page,
@@ -40,7 +41,7 @@ def home(request: Request, visitor: Signed) -> Response:
 
 # Knowledge and risks last: they have a short address for every entry and item, and other pages come before that.
 _WORDING = (candidates, knowledge_import, knowledge_test_page, copy_check, knowledge)
-_PARTS = (entry, drafts, paste, deliveries, live, *_WORDING)
+_PARTS = (entry, drafts, paste, deliveries, live, members, *_WORDING)
 for part in (*_PARTS, risk_pages, risk_rules_page, risks):
     router.include_router(part.router)
 

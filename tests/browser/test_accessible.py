@@ -87,7 +87,10 @@ def test_every_page(coloured: Page, bot: Bot, url: str) -> None:
     look("reject")
     candidate = bot.call("GET", "/v1/knowledge/candidates?least=1")["candidates"][0]["id"]
     knowledge = ("knowledge", "knowledge/new", "knowledge/entries/faq-refund", f"knowledge/candidates/{candidate}")
-    for path in ("paste", "deliveries", "account", *knowledge, "knowledge/candidates?least=1"):
+    member = bot.call("GET", "/v1/members")["members"][0]["id"]
+    bot.call("POST", f"/v1/members/{member}/reveal", {"fields": ["name"], "reason": "回访"})
+    privacy = ("members", f"members/{member}")
+    for path in ("paste", "deliveries", "account", *knowledge, *privacy, "knowledge/candidates?least=1"):
         page.goto(f"{url}/console/{path}", wait_until="load")
         look(path)
     assert not flaws
