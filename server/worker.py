@@ -9,7 +9,22 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
-from agent.flows import access, campaigns, clock_alarms, copy_scan, deliveries, gathering, heat, inbox, intake, stuck
+from agent.flows import (
+    access,
+    campaigns,
+    case_ends,
+    clock_alarms,
+    copy_scan,
+    deliveries,
+    erasure,
+    gathering,
+    heat,
+    inbox,
+    incidents,
+    intake,
+    retention,
+    stuck,
+)
 from agent.services import Services
 from core import log, tunables
 from core.errors import Unavailable, Unusable
@@ -164,7 +179,8 @@ class Worker:
         claims = self._claim(TimerRow, _CLOCKS, which=clock_alarms.QUEUE)
         if claims:
             clock_alarms.handle(self._services, claims)
-        return bool(claims)
+        # A second more or less is nothing to a clock of minutes, and what goes off within it shares a transaction.
+        return len(claims) == _CLOCKS
 
     def _sweep(self) -> None:
         sweeps = (
@@ -178,6 +194,10 @@ class Worker:
             gathering.sweep,
             copy_scan.sweep,
             heat.sweep,
+            incidents.sweep,
+            erasure.sweep,
+            retention.sweep,
+            case_ends.sweep,
         )
         while not self._stopping.wait(SWEEP_SECONDS):
             for sweep in sweeps:
