@@ -22,6 +22,7 @@ from server.routes import (
     campaigns,
     candidates,
     clocks,
+    complaints,
     copy_check,
     deliveries,
     drafts,
@@ -29,6 +30,7 @@ from server.routes import (
     entry_care,
     events,
     health,
+    incidents,
     knowledge,
     knowledge_files,
     members,
@@ -40,6 +42,8 @@ from server.routes import (
     risk_rules,
     risks,
     scripts,
+    suggestions,
+    surveys,
 )
 from server.state import State
 from server.traffic import Traffic
@@ -62,6 +66,7 @@ _ROUTES: Final = (
     drafts,
     risk_rules,
     risks,
+    complaints,
     clocks,
     duty,
     notices,
@@ -76,6 +81,9 @@ _ROUTES: Final = (
     packs,
     scripts,
     questions,
+    incidents,
+    suggestions,
+    surveys,
     admin,
 )
 

@@ -8,12 +8,13 @@ from typing import Any, Final
 from agent.flows import entry_care
 from agent.services import Services
 from agent.steps import copy_check
+from core import tunables
 from core.caller import Caller
 from core.copy_hits import CopyHit
 from core.errors import BadInput, NotFound
 from core.masking import mask
 from core.scopes import Scope
-from store import communities, knowledge, settings
+from store import communities, knowledge, settings, surveys
 from store.drafts import DraftRow
 from store.session import ReadSession
 
@@ -50,7 +51,14 @@ def sources_of(db: ReadSession, draft: DraftRow) -> list[str]:
     for cited in draft.citations:
         row = knowledge.version(db, cited["entry_id"], cited["version"])
         found += [cited["quote"]] if row is None else [str(row.content["answer"]), str(row.content["title"])]
-    return [*found, *_values(db, draft.community_id)]
+    return [*found, *_values(db, draft.community_id), *_survey_link(db, draft.id)]
+
+
+def _survey_link(db: ReadSession, draft_id: str) -> list[str]:
+    """The link of ours that a draft sends, by which the member says whether they are satisfied."""
+    link = surveys.link_of_draft(db, draft_id)
+    base = settings.value(db, tunables.SURVEY_ADDRESS) if link is not None else ""
+    return [f"{base.rstrip('/')}/s/{link.token}"] if link is not None and base else []
 
 
 def _values(db: ReadSession, community_id: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.flows import people
+from agent.flows import people, surveys
 from agent.flows.incoming import IncomingEvent
 from agent.services import Services
 from core.caller import Caller
@@ -65,6 +65,9 @@ def _store(db: WriteSession, services: Services, number: int, event: IncomingEve
         at=event.at,
         data=mask_values(event.data),
     )
+    if added and event.type == EventType.SURVEY:
+        place = {"channel": event.channel, "community_id": event.community_id, "event_id": event.event_id}
+        surveys.note_event(db, **place, member_id=member_id, at=event.at, data=event.data)
     if added and member_id is not None:
         _effect(db, event, member_id)
     return added

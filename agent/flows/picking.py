@@ -4,7 +4,7 @@ of the question are proposed as a phrasing. Added they are only when somebody wh
 from dataclasses import dataclass
 from typing import Final
 
-from agent.flows import community
+from agent.flows import community, crisis
 from agent.flows.outgoing import MEMBER_NAME, Words
 from agent.services import Services
 from agent.steps import candidates as step
@@ -12,7 +12,7 @@ from agent.steps.candidates import Heard
 from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound
 from core.scopes import Scope
-from core.vocabulary import CandidateKind, CandidateOrigin, EntryKind, EntryStatus
+from core.vocabulary import CandidateKind, CandidateOrigin, EntryKind, EntryStatus, Requires, RequiresCause
 from knowledge.slots import fill
 from store import candidates, communities, drafts, knowledge, messages
 from store.audit import Deed
@@ -51,9 +51,20 @@ def pick(services: Services, caller: Caller, draft_id: str, entry_id: str) -> Pi
             near.append({"entry_id": entry.id, "title": entry.title, "score": 0.0, "why": _ADDED, "picked": True})
         if not drafts.note_alternatives(db, draft_id, near):
             raise Conflict("draft_decided", extra=drafts.state_of(draft))
+        _set_release(db, draft, crisis.is_crisis(db, entry_id))
         details = {"entry": entry_id, "version": draft.version}
         db.audit(Deed(caller, "draft.picked", "draft", draft_id, draft.community_id, details))
         return _filled(db, services, draft, entry)
+
+
+def _set_release(db: WriteSession, draft: DraftRow, picked_crisis: bool) -> None:
+    """A crisis script is released by a manager, also where a moderator picked it by hand; who picks another entry
+    instead gives the draft back, unless it was a crisis text from the start."""
+    made_of = any(cited["used"] and crisis.is_crisis(db, cited["entry_id"]) for cited in draft.citations)
+    if picked_crisis and draft.requires != Requires.MANAGER:
+        drafts.set_requires(db, draft.id, Requires.MANAGER, RequiresCause.CRISIS)
+    elif not picked_crisis and draft.cause == RequiresCause.CRISIS and draft.member_id is not None and not made_of:
+        drafts.set_requires(db, draft.id, Requires.MODERATOR, None)
 
 
 def _filled(db: ReadSession, services: Services, draft: DraftRow, entry: EntryRow) -> Picked:
