@@ -13,6 +13,8 @@ from agent.steps.risk import RiskVerdict
 from agent.steps.triage import Triage
 from core.copy_hits import CopyHit
 from core.vocabulary import (
+    CaseState,
+    ComplaintCategory,
     DeliveryKind,
     DeliveryState,
     DraftStatus,
@@ -22,8 +24,9 @@ from core.vocabulary import (
     NoDraftReason,
     Requires,
     SenderRole,
+    Severity,
 )
-from store import drafts, messages
+from store import cases, drafts, messages, users
 from store.deliveries import DeliveryRow
 from store.drafts import DraftRow
 from store.messages import MessageRow
@@ -66,6 +69,18 @@ class NoDraft(BaseModel):
     reason: NoDraftReason
 
 
+class ComplaintView(BaseModel):
+    """The case that a message belongs to. `owner` is a user's name."""
+
+    case_id: str
+    category: ComplaintCategory
+    severity: Severity
+    quote: str
+    state: CaseState
+    owner: str | None = None
+    respond_by: datetime | None
+
+
 class MessageView(BaseModel):
     """`risk` is there from the first answer; the rest once a worker has seen the message."""
 
@@ -74,6 +89,7 @@ class MessageView(BaseModel):
     revision: int
     risk: RiskVerdict
     triage: Triage | None = None
+    complaint: ComplaintView | None = None
     draft: DraftView | None = None
     no_draft: NoDraft | None = None
 
@@ -139,8 +155,25 @@ def message_view(db: ReadSession, services: Services, row: MessageRow) -> Messag
         revision=row.revision,
         risk=RiskVerdict.model_validate(row.risk),
         triage=Triage.model_validate(row.triage) if row.triage else None,
+        complaint=_complaint(db, row),
         draft=shown,
         no_draft=_no_draft(db, services, row),
+    )
+
+
+def _complaint(db: ReadSession, row: MessageRow) -> ComplaintView | None:
+    case = cases.of_message(db, row.id)
+    if case is None:
+        return None
+    owner = users.get(db, case.owner_id) if case.owner_id is not None else None
+    return ComplaintView(
+        case_id=case.id,
+        category=ComplaintCategory(case.category),
+        severity=Severity(case.severity),
+        quote=case.quote,
+        state=CaseState(case.state),
+        owner=owner.name if owner is not None else None,
+        respond_by=case.respond_by,
     )
 
 
