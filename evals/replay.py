@@ -14,11 +14,11 @@ from agent.flows.incoming import Attachment, IncomingMessage, Sender
 from agent.services import Services
 from core.caller import system_caller
 from core.clock import ManualClock
-from core.vocabulary import CommunityType
+from core.vocabulary import OPEN_DRAFT_STATUSES, CommunityType, ExpiredReason
 from evals import deeds
 from evals.dialogue_rows import Dialogue, Turn
 from evals.seen import Snapshot, look
-from store import cases, due
+from store import cases, drafts, due
 from store.messages import MessageRow
 from store.timers import TimerRow
 
@@ -103,7 +103,16 @@ class _Playing:
         end = self._snapshot()
         # Nobody says anything any more: what was not answered by now never is.
         self._work(None, clocks=True)
-        return Recording(self._dialogue, before, after, end, self._snapshot())
+        recording = Recording(self._dialogue, before, after, end, self._snapshot())
+        self._put_away()
+        return recording
+
+    def _put_away(self) -> None:
+        """What is still open waits for nobody: each sweep of the next dialogues would look at it again."""
+        here = frozenset({self._community})
+        with self._services.database.write() as db:
+            for row in drafts.page(db, statuses=list(OPEN_DRAFT_STATUSES), communities=here, limit=_MOST_STEPS):
+                drafts.expire(db, row.id, ExpiredReason.CONVERSATION_MOVED_ON, CALLER.id)
 
     def _work(self, until: datetime | None, *, clocks: bool = False) -> None:
         """Do what falls due before `until`, each at its moment; without one, all there is, the clocks where they are
