@@ -19,6 +19,7 @@ from server.console import routes as console
 from server.notices import Notices
 from server.routes import (
     admin,
+    audit,
     campaigns,
     candidates,
     clocks,
@@ -39,6 +40,7 @@ from server.routes import (
     packs,
     phrasings,
     questions,
+    reports,
     risk_rules,
     risks,
     scripts,
@@ -84,7 +86,9 @@ _ROUTES: Final = (
     incidents,
     suggestions,
     surveys,
+    reports,
     admin,
+    audit,
 )
 
 

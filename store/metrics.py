@@ -19,8 +19,9 @@ from sqlalchemy.exc import OperationalError
 from core.errors import ForModel
 from core.metrics import Dimension, Metric
 from core.vocabulary import Activity, Conversation, MessageType, RiskLevel, SenderRole
-from store import activity
+from store import activity, complaint_figures
 from store.communities import CommunityRow
+from store.complaint_figures import Value, Where
 from store.local_time import ZONE, LocalDay, LocalHour, LocalWeekday
 from store.members import MembershipRow
 from store.messages import MessageRow
@@ -417,6 +418,31 @@ def _measure_peak(db: ReadSession, query: Query) -> list[Row]:
     return [Row(None, int(str(best)), hours[best], sum(hours.values()))]
 
 
+def _of_members(measure: Callable[[ReadSession, Where], list[Value]]) -> Callable[[ReadSession, Query], list[Row]]:
+    """A figure about complaints or answers, whose members may be filtered."""
+
+    def measured(db: ReadSession, query: Query) -> list[Row]:
+        return [Row(*one) for one in measure(db, _where(db, query))]
+
+    return measured
+
+
+def _of_clocks(measure: Callable[[ReadSession, Where], list[Value]]) -> Callable[[ReadSession, Query], list[Row]]:
+    """A figure about clocks, which belong to no member. Raises `ForModel` `metric_unavailable` where members are
+    filtered."""
+
+    def measured(db: ReadSession, query: Query) -> list[Row]:
+        if query.sources or query.activities or query.joined_in_period:
+            raise ForModel("metric_unavailable", metric=query.metric.value)
+        return [Row(*one) for one in measure(db, _where(db, query))]
+
+    return measured
+
+
+def _where(db: ReadSession, query: Query) -> Where:
+    return Where(query.communities, query.start, query.end, query.now, query.by, _who(db, query))
+
+
 _MEASURES: Final[dict[Metric, Callable[[ReadSession, Query], list[Row]]]] = {
     Metric.MEMBERS: _measure_members,
     Metric.NEW_MEMBERS: lambda db, query: _plain(_moved(db, query, "came")),
@@ -432,6 +458,12 @@ _MEASURES: Final[dict[Metric, Callable[[ReadSession, Query], list[Row]]]] = {
     Metric.STICKINESS: _measure_stickiness,
     Metric.RISK_FLAGS: lambda db, query: _plain(_flagged(db, query)),
     Metric.PEAK_HOUR: _measure_peak,
+    Metric.COMPLAINTS: _of_members(complaint_figures.complaints),
+    Metric.COMPLAINT_CLOSE_RATE: _of_members(complaint_figures.close_rate),
+    Metric.NPS: _of_members(complaint_figures.nps),
+    Metric.CSAT: _of_members(complaint_figures.csat),
+    Metric.SLA_HIT_RATE: _of_clocks(complaint_figures.sla),
+    Metric.FIRST_RESPONSE_MINUTES: _of_clocks(complaint_figures.first_response),
 }
 _PLACES: Final = frozenset({Dimension.COMMUNITY, Dimension.CHANNEL})
 _CLOCK: Final = frozenset({Dimension.HOUR, Dimension.WEEKDAY})
@@ -450,6 +482,12 @@ _GROUPS: Final[dict[Metric, frozenset[Dimension]]] = {
     Metric.STICKINESS: _PLACES,
     Metric.RISK_FLAGS: _PLACES | _CLOCK,
     Metric.PEAK_HOUR: _PLACES,
+    Metric.COMPLAINTS: _PLACES | _CLOCK | {Dimension.COMPLAINT_CATEGORY},
+    Metric.COMPLAINT_CLOSE_RATE: _PLACES | {Dimension.COMPLAINT_CATEGORY},
+    Metric.NPS: _PLACES,
+    Metric.CSAT: _PLACES,
+    Metric.SLA_HIT_RATE: _PLACES | _CLOCK,
+    Metric.FIRST_RESPONSE_MINUTES: _PLACES | _CLOCK,
 }
 
 

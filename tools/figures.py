@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Scalar = str | int | float | None
-Unit = Literal["people", "messages", "flags", "share", "per_person", "hour", "points"]
+Unit = Literal["people", "messages", "flags", "share", "per_person", "hour", "points", "cases", "minutes"]
 # Below this a rate says little; from the metric's definitions in the vocabulary.
 SMALL_SAMPLE = 30
 

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from pydantic import Field
 
 from core.caller import Caller
+from core.catalogue import text
 from core.errors import ForModel
 from core.metrics import Dimension, Metric
 from core.scopes import Scope
-from core.vocabulary import Activity
+from core.vocabulary import Activity, ComplaintCategory
 from store import metrics as store
 from store.metrics import Query, Row
 from store.session import ReadSession
@@ -192,6 +193,8 @@ def _groups(context: ToolContext, query: Query, rows: Sequence[Row], before: Seq
     """Groups under the names that people know; communities and weekdays without a row are there with their zero."""
     found, base = {row.key: row for row in rows}, {row.key: row for row in before}
     names = {one.id: one.name for one in context.names.communities}
+    if query.by is Dimension.COMPLAINT_CATEGORY:
+        names = {one.value: text(f"complaint_category.{one.value}", context.locale) for one in ComplaintCategory}
     keys: list[str | None] = list(dict.fromkeys([*found, *([] if query.by in TIME else base)]))
     keys += [one for one in _expected(context, query) if one not in found]
     compared = bool(before) and query.by not in (Dimension.DAY, Dimension.WEEK, Dimension.MONTH)
@@ -209,7 +212,13 @@ _ZERO: Final = Row(None, 0)
 def _expected(context: ToolContext, query: Query) -> list[str]:
     if query.by is Dimension.ACTIVITY:
         return [one.value for one in Activity]
-    if query.by is not Dimension.COMMUNITY or unit(query.metric) in ("share", "hour", "per_person"):
+    if query.by is not Dimension.COMMUNITY or unit(query.metric) in (
+        "share",
+        "hour",
+        "per_person",
+        "minutes",
+        "points",
+    ):
         return []
     above = {one.parent_id for one in context.names.communities}
     return sorted(one for one in query.communities if one not in above)

@@ -23,6 +23,9 @@ _UNITS: Final[dict[Metric, Unit]] = {
     Metric.RISK_FLAGS: "flags",
     Metric.MESSAGES_PER_SPEAKER: "per_person",
     Metric.PEAK_HOUR: "hour",
+    Metric.COMPLAINTS: "cases",
+    Metric.FIRST_RESPONSE_MINUTES: "minutes",
+    Metric.NPS: "points",
 }
 
 
