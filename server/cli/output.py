@@ -12,7 +12,7 @@ import click
 from server.cli.lazy import wants_json
 from server.cli.words import word
 
-_ZONE = ZoneInfo("Asia/Shanghai")  # the deployment's reporting time zone
+ZONE = ZoneInfo("Asia/Shanghai")  # the deployment's reporting time zone
 _WIDEST = 48
 _JOINER = "\u200d"  # holds emoji together; every other invisible character could play tricks on a terminal
 
@@ -79,7 +79,7 @@ def shown(value: object) -> str:
 
 def moment(text: str | None) -> str:
     """An ISO timestamp as day and minute in the reporting time zone."""
-    return datetime.fromisoformat(text).astimezone(_ZONE).strftime("%m-%d %H:%M") if text else ""
+    return datetime.fromisoformat(text).astimezone(ZONE).strftime("%m-%d %H:%M") if text else ""
 
 
 def measure(one: Mapping[str, Any]) -> str:

@@ -83,14 +83,17 @@ def _state(database: "Database") -> dict[str, Any]:
     from store import migrate
 
     found = database.verify_audit()
-    return {"revision": migrate.current(database), "audit": {"rows": found.rows, "broken_at": found.broken_at}}
+    return {
+        "revision": migrate.current(database),
+        "audit": {"rows": found.rows, "broken_at": found.broken_at, "anchors": found.anchors},
+    }
 
 
 def _told(done: dict[str, Any]) -> str:
     lines = [word("restored", rows=done["rows"], revision=done["revision"])]
     found = done["audit"]
     if found["broken_at"] is None:
-        lines.append(word("audit_whole", rows=found["rows"]))
+        lines.append(word("audit_whole", **found))
     else:
         lines.append(word("audit_broken", broken_at=found["broken_at"], why="restore"))
     if done["erased"]:

@@ -142,7 +142,11 @@ _WORDS = {
     "other_question": ("另一问", "other question"),
     "cell": ("格", "cell"),
     "bad_rows": ("{count} 行有错", "{count} rows are wrong"),
-    "audit_whole": ("操作记录完整：{rows} 条", "the audit is whole: {rows} rows"),
+    "audit_whole": (
+        "操作记录完整：{rows} 条，与 {anchors} 个另存的链尾一致",
+        "the audit is whole: {rows} rows, and as {anchors} heads noted outside the database say",
+    ),
+    "anchor_invalid": ("要写成 序号:哈希", "must be NUMBER:HASH"),
     "audit_broken": (
         "操作记录在第 {broken_at} 条断裂（{why}）：请保留现场，对照备份",
         "the audit breaks at row {broken_at} ({why}): keep everything as it is and compare with a backup",

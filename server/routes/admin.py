@@ -1,9 +1,9 @@
-"""Communities, users, keys, settings, audit: what owners and the command line manage."""
+"""Communities, users, keys, settings: what owners and the command line manage."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from agent.flows import access
@@ -15,9 +15,8 @@ from core import tunables
 from core.errors import Forbidden
 from core.scopes import Scope
 from core.vocabulary import CommunityType
-from server import paging
 from server.state import Here, Whoever
-from store import audit, communities, keys, settings
+from store import communities, keys, settings
 
 router = APIRouter(prefix="/v1", tags=["administration"])
 
@@ -183,55 +182,6 @@ def list_settings(services: Here, caller: Whoever) -> list[SettingView]:
 def change_setting(key: str, wanted: SettingIn, services: Here, caller: Whoever) -> SettingView:
     version = settings_flow.change(services, caller, key, wanted.value, wanted.community_id)
     return SettingView(key=key, community_id=wanted.community_id, value=wanted.value, version=version)
-
-
-class AuditView(BaseModel):
-    number: int
-    at: datetime
-    actor_kind: str
-    actor_id: str
-    action: str
-    object_kind: str
-    object_id: str
-    community_id: str | None
-    details: dict[str, Any]
-
-
-@router.get("/audit")
-def list_audit(
-    services: Here,
-    caller: Whoever,
-    object_id: Annotated[str | None, Query(max_length=200)] = None,
-    actor_id: Annotated[str | None, Query(max_length=80)] = None,
-    before: Annotated[int | None, Query(ge=1, le=paging.MOST_INT)] = None,
-    limit: paging.Limit = 50,
-) -> list[AuditView]:
-    """Who did what, newest first; page on with `before` = the last number."""
-    caller.require(Scope.AUDIT_READ)
-    with services.database.read() as db:
-        rows = audit.page(
-            db,
-            communities=caller.communities(Scope.AUDIT_READ),
-            object_id=object_id,
-            actor_id=actor_id,
-            before=before,
-            limit=limit,
-        )
-        return [AuditView.model_validate(row, from_attributes=True) for row in rows]
-
-
-class AuditVerified(BaseModel):
-    rows: int
-    broken_at: int | None
-    why: str | None
-
-
-@router.post("/audit:verify")
-def verify_audit(services: Here, caller: Whoever) -> AuditVerified:
-    """Walk the whole chain."""
-    caller.require(Scope.AUDIT_READ)
-    found = services.database.verify_audit()
-    return AuditVerified(rows=found.rows, broken_at=found.broken_at, why=found.why)
 
 
 class DemoInstalled(BaseModel):
