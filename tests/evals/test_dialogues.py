@@ -16,6 +16,7 @@ from core.caller import Caller
 from core.clock import ManualClock
 from core.vocabulary import Audience, DraftStatus, EntryKind
 from evals.cli import main
+from evals.dialogue_case_checks import JUDGES as CASE_JUDGES
 from evals.dialogue_checks import judge
 from evals.dialogue_kinds import SCORED, UNSCORED
 from evals.dialogue_rows import dialogues
@@ -391,6 +392,20 @@ def test_shipped_dialogues() -> None:
     types = {part: {type for its, type in checks if its == part} for part in ("dev", "held")}
     assert all(types[part] <= {*SCORED, *UNSCORED} and types[part] >= set(SCORED) for part in types)
     parts = Counter(row.part for row in found)
-    assert set(parts) == {"dev", "held"} and min(parts.values()) >= 24
+    assert set(parts) == {"dev", "held"} and min(parts.values()) >= 60
     assert all(2 <= len(row.checks) <= 6 for row in found)
     assert len({row.scene for row in found}) >= 12
+
+
+@pytest.mark.parametrize("part", ["dev", "held"])
+def test_shipped_dialogues_about_complaints(part: str) -> None:
+    """Paths that get graver, incidents and what is none, clocks kept and run out, states that people set."""
+    with as_file(files("evals").joinpath("cases", "dialogues.jsonl")) as path:
+        found = [row for row in dialogues(path) if row.part == part]
+    checks = [check for row in found for check in row.checks]
+    types = Counter(check.type for check in checks)
+    assert sum(any(check.type in CASE_JUDGES for check in row.checks) for row in found) >= 20
+    assert min(types[type] for type in ("severity_path", "incident", "state", "sla_breach", "no_complaint")) >= 3
+    assert {check.values["count"] > 0 for check in checks if check.type == "incident"} == {True, False}
+    assert {check.values.get("expect", True) for check in checks if check.type == "sla_breach"} == {True, False}
+    assert any(turn.deed for row in found for turn in row.turns)
