@@ -172,13 +172,21 @@ def of_member(db: ReadSession, member_id: str, community_id: str, *, since: date
     return list(db.execute(query.execution_options(populate_existing=True)).scalars())
 
 
-def unanswered_in_lane(db: ReadSession, lane: str, community_id: str, since: datetime) -> list[CaseRow]:
-    """Cases of a conversation, opened after `since`, that nobody has answered yet; oldest first."""
+def members_with_open(db: ReadSession, member_ids: Collection[str]) -> set[str]:
+    """Those of these members who have an open case anywhere."""
+    if not member_ids:
+        return set()
+    query = sa.select(CaseRow.member_id).distinct()
+    query = query.where(CaseRow.member_id.in_(member_ids), CaseRow.state.in_(OPEN_CASE_STATES))
+    return {str(found) for found in db.execute(query).scalars()}
+
+
+def unanswered(db: ReadSession, community_id: str, since: datetime, *, member_id: str | None = None) -> list[CaseRow]:
+    """Cases of a community, opened after `since`, that nobody has answered yet, of one member or all; oldest first."""
     query = sa.select(CaseRow).where(
         CaseRow.community_id == community_id,
-        CaseRow.state == CaseState.NEW,
-        CaseRow.lane == lane,
-        CaseRow.opened_at >= since,
+        CaseRow.state.in_((CaseState.NEW, CaseState.REOPENED)),
+        CaseRow.opened_at >= since if member_id is None else CaseRow.member_id == member_id,
     )
     return list(db.execute(query.order_by(CaseRow.opened_at, CaseRow.id).limit(30)).scalars())
 

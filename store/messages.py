@@ -225,6 +225,14 @@ def heard(db: ReadSession, lane: str, since: datetime, member_id: str | None) ->
     return db.execute(query).scalar_one()
 
 
+def of_staff_at(db: ReadSession, lane: str, at: datetime) -> MessageRow | None:
+    """What staff said in a conversation at exactly this moment."""
+    query = sa.select(MessageRow).where(
+        MessageRow.lane == lane, MessageRow.sent_at == at, MessageRow.sender_role == "staff"
+    )
+    return db.execute(query.order_by(MessageRow.id).limit(1)).scalar_one_or_none()
+
+
 def last_of_staff(db: ReadSession, lane: str, since: datetime) -> MessageRow | None:
     """The newest message of staff in a conversation from `since` on."""
     query = sa.select(MessageRow).where(

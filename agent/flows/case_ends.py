@@ -4,7 +4,7 @@ enough; or it was no complaint."""
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.flows import case_compensation, case_drafts, case_moves, clock_rules, draft_store
+from agent.flows import case_compensation, case_drafts, case_moves, clock_rules, draft_store, surveys
 from agent.flows.draft_store import Planned
 from agent.services import Services
 from agent.steps import case_reply
@@ -89,6 +89,7 @@ def close(
     moved = case_moves.move(db, by, row, CaseState.CLOSED, note=note, details=dict(values), **values)
     _put_away(db, row)
     case_moves.stop_clock(db, services, moved, by.id, db.now, "closed")
+    surveys.ask(db, services, moved)
     return moved
 
 

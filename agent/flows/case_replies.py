@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from agent.flows import case_drafts, case_ends, case_intake, case_moves, case_owners, case_routes, clocks, draft_store
+from agent.flows import (
+    case_drafts,
+    case_ends,
+    case_intake,
+    case_moves,
+    case_owners,
+    case_routes,
+    clocks,
+    draft_store,
+    incidents,
+)
 from agent.flows.case_intake import WORKER, Filed, Grievance
 from agent.flows.draft_store import Planned
 from agent.flows.turns import Turn
@@ -14,12 +24,12 @@ from agent.steps.reply import Reply
 from core.caller import Caller
 from core.vocabulary import (
     OPEN_CASE_STATES,
+    CaseAnswer,
     CaseState,
     ClockKind,
     Conversation,
     DeliveryKind,
     ExpiredReason,
-    SenderRole,
 )
 from store import case_events, cases, drafts, messages
 from store.cases import CaseRow
@@ -37,9 +47,10 @@ def file(
     turn: Turn,
     found: Sequence[Grievance],
     answered: ExpiredReason | None,
+    first: datetime | None,
 ) -> bool:
-    """Store what a turn complains about; whether any case changed. `answered`: why it wants no words of ours any
-    more."""
+    """Store what a turn complains about; whether any case changed. `answered`: why it wants no words of ours any more;
+    `first`: when staff answered it, before it was read."""
     marked = case_intake.overtaken(db, turn, found)
     filed = case_intake.file(db, services, turn, found)
     for one in filed:
@@ -47,8 +58,15 @@ def file(
         if one.fresh:
             case_routes.tell(db, services, one.row)
         _store_drafts(db, turn, one)
-        if answered is not None:
-            _answered_before(db, services, turn, one.row, answered)
+        incidents.note_case(db, services, one.row)
+        said = _said_at(db, turn, first) if first is not None else None
+        current = cases.get(db, one.row.id)
+        assert current is not None
+        if answered in _SOLVED and answered is not None:
+            _solved(db, services, current, turn.rows[-1], answered)
+        elif first is not None:
+            author = _author(db, said) if said is not None else None
+            acknowledge(db, services, current, author, first, message=said.id if said is not None else "")
     return bool(marked or filed)
 
 
@@ -83,44 +101,58 @@ def _is_graver(filed: Filed, before: DraftRow) -> bool:
     return before.text is None or filed.rose
 
 
-def _answered_before(db: WriteSession, services: Services, turn: Turn, row: CaseRow, answered: ExpiredReason) -> None:
-    """Staff or the member spoke before the turn was read."""
-    if answered in _SOLVED:
-        case_moves.change(db, WORKER, row, "member_says_solved", details={"message": turn.rows[-1].id})
-        return
-    said = messages.last_of_staff(db, turn.head.lane, turn.head.sent_at)
-    if said is not None:
-        acknowledge(db, services, row, _author(db, said), said.sent_at, message=said.id)
+def responded(db: WriteSession, services: Services, turn: Turn, first: Mapping[str, datetime]) -> bool:
+    """Staff's first answers to complaints, by their drafts or cases: those are acknowledged. Whether any case
+    changed."""
+    changed = False
+    for key, at in first.items():
+        draft = drafts.get(db, key)
+        row = cases.lock(db, draft.case_id or "" if draft is not None else key)
+        if row is not None and row.state in (CaseState.NEW, CaseState.REOPENED):
+            said = _said_at(db, turn, at)
+            author = _author(db, said) if said is not None else None
+            changed |= acknowledge(db, services, row, author, at, message=said.id if said is not None else "")
+    return changed
+
+
+def _said_at(db: WriteSession, turn: Turn, at: datetime) -> MessageRow | None:
+    own = next((row for row in turn.rows if turn.is_staff and row.sent_at == at), None)
+    return own or messages.of_staff_at(db, turn.head.lane, at)
 
 
 def ended(db: WriteSession, services: Services, turn: Turn, reasons: Mapping[str, ExpiredReason]) -> bool:
-    """What the end of open drafts means: the answer to a complaint acknowledges its case, the answer to a question
-    stops its clock. Whether any case changed."""
-    return any([_ended(db, services, turn, draft_id, reason) for draft_id, reason in reasons.items()])
+    """What the end of open questions means, by their drafts or cases: who needs nothing any more has said so to their
+    case, the answer to a question stops its clock. Whether any case changed."""
+    return any([_ended(db, services, turn, key, reason) for key, reason in reasons.items()])
 
 
-def _ended(db: WriteSession, services: Services, turn: Turn, draft_id: str, reason: ExpiredReason) -> bool:
-    draft = drafts.get(db, draft_id)
-    if draft is None:
-        return False
-    if draft.case_id is None:
+def _ended(db: WriteSession, services: Services, turn: Turn, key: str, reason: ExpiredReason) -> bool:
+    draft = drafts.get(db, key)
+    if draft is not None and draft.case_id is None:
         _stop_question(db, services, draft, turn.head, reason)
         return False
-    row = cases.lock(db, draft.case_id)
-    if row is None or row.state not in OPEN_CASE_STATES:
+    row = cases.lock(db, draft.case_id or "" if draft is not None else key)
+    if row is None or row.state not in OPEN_CASE_STATES or reason not in _SOLVED:
         return False
-    if reason in _SOLVED:
-        _put_away(db, draft)
-        case_moves.change(db, WORKER, row, "member_says_solved", details={"message": turn.head.id})
-        return True
-    if reason is ExpiredReason.HUMAN_ANSWERED and turn.head.sender_role == SenderRole.STAFF:
-        return acknowledge(db, services, row, _author(db, turn.head), turn.head.sent_at, message=turn.head.id)
-    return False
+    _put_away(db, row)
+    return _solved(db, services, row, turn.head, reason)
 
 
-def _put_away(db: WriteSession, draft: DraftRow) -> None:
-    """The other draft of a complaint whose member needs no words any more."""
-    for other in drafts.open_of_case(db, draft.case_id or ""):
+def _solved(db: WriteSession, services: Services, row: CaseRow, said: MessageRow, reason: ExpiredReason) -> bool:
+    """The member needs nothing any more: noted, and a person closes. To a result that they were told it is an answer.
+    Nobody's first answer is waited for."""
+    case_moves.stop_clock(db, services, row, said.member_id or WORKER.id, said.sent_at, reason.value)
+    details = {"message": said.id}
+    if row.state == CaseState.RESOLVED and row.told_at is not None and row.answer is None:
+        case_ends.answered(db, WORKER, row, CaseAnswer.SATISFIED)
+    else:
+        case_moves.change(db, WORKER, row, "member_says_solved", details=dict(details))
+    return True
+
+
+def _put_away(db: WriteSession, row: CaseRow) -> None:
+    """The drafts of a complaint whose member needs no words any more."""
+    for other in drafts.open_of_case(db, row.id):
         drafts.expire(db, other.id, ExpiredReason.ASKER_RESOLVED, WORKER.id)
 
 
@@ -143,6 +175,7 @@ def acknowledge(
     stopper = user_id or by.id
     case_moves.stop_clock(db, services, row, stopper, at, "answered")
     if row.state != CaseState.NEW:
+        # Whoever is at it goes on: a case that is open again is taken up by its owner.
         case_events.add(db, row.id, "answered", stopper, **details)
         return False
     owner = row.owner_id or user_id or case_owners.fallback(db, row)

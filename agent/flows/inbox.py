@@ -18,6 +18,7 @@ from agent.flows import (
     drafting,
     improving,
     risk_judging,
+    suggestions,
     turns,
 )
 from agent.flows.case_intake import Grievance
@@ -71,13 +72,15 @@ class Thought:
     """What came of thinking. `reply` is None where none was wanted; `joins` is an open draft that already answers the
     same; `ended` are drafts that nobody needs any more; `for_model`: the turn waits for the language model. `judged`
     says of which messages the model judged the risk; `asks`: some wait for that, once all else is stored; `settled`:
-    all else was. `grievances` are what it complains about; `answered`: staff had answered before the turn was read."""
+    all else was. `grievances` are what it complains about; `answered`: what ended it before it was
+    read; `responded`: when staff first answered complaints, by draft, case or message."""
 
     turn: Turn
     triages: dict[str, Triage]
     reply: Reply | None = None
     grievances: tuple[Grievance, ...] = ()
     answered: ExpiredReason | None = None
+    responded: dict[str, datetime] = field(default_factory=dict)
     no_draft: NoDraftReason | None = None
     joins: str | None = None
     ended: dict[str, ExpiredReason] = field(default_factory=dict)
@@ -136,9 +139,18 @@ def _thought(services: Services, read: Read, *, with_model: bool) -> Thought:
 def think(services: Services, read: Read, *, with_model: bool = False) -> Thought:
     """What one turn ends, and the reply that it wants."""
     ended = follow_up.outcomes(read.opens, read.later, _likeness(services)) if read.opens else {}
+    responded = follow_up.first_answers(read.opens, read.later, _likeness(services)) if read.opens else {}
     own = ended.pop(read.turn.head.id, None)
     found = tuple(case_intake.grievances(read.turn))
-    thought = Thought(read.turn, read.turn.triages(), ended=ended, heard=read.heard, grievances=found, answered=own)
+    thought = Thought(
+        read.turn,
+        read.turn.triages(),
+        ended=ended,
+        heard=read.heard,
+        grievances=found,
+        answered=own,
+        responded=responded,
+    )
     if read.turn.is_staff:
         return replace(thought, no_draft=NoDraftReason.NOT_FROM_MEMBER)
     if found:
@@ -279,14 +291,19 @@ def _store(db: WriteSession, services: Services, thought: Thought) -> tuple[bool
     """Everything but the completion of the first message; whether any draft, and whether any case changed."""
     expired = [drafts.expire(db, draft_id, reason, WORKER.id) for draft_id, reason in thought.ended.items()]
     answered = case_replies.ended(db, services, thought.turn, thought.ended)
+    answered |= case_replies.responded(db, services, thought.turn, thought.responded)
     if thought.reply is not None:
         draft_store.add(db, _planned(thought, thought.reply), WORKER.id)
     if thought.joins is not None:
         drafts.attach(db, thought.joins, _answered(thought, _kind(thought.turn)))
-    filed = case_replies.file(db, services, thought.turn, thought.grievances, thought.answered)
+    first = thought.responded.get(thought.turn.head.id)
+    filed = case_replies.file(db, services, thought.turn, thought.grievances, thought.answered, first)
     case_replies.clock(db, services, thought.turn, thought.reply, thought.answered)
     followers = [row.id for row in thought.turn.rows if row.id != thought.turn.head.id]
     messages.settle_burst(db, [(row_id, _outcome(db, thought, row_id)) for row_id in followers])
+    for row in thought.turn.kept:
+        if row.id in thought.triages and not thought.turn.is_staff:
+            suggestions.note(db, services, row, thought.triages[row.id])
     drafted = thought.reply is not None or thought.joins is not None or filed
     return any(expired) or answered or drafted, answered or filed
 

@@ -13,9 +13,10 @@ from agent.steps import complaint
 from agent.steps.complaint import Complaint
 from agent.steps.follow_up import Open, Part, Said, correction
 from agent.steps.triage import Triage, classify, questions
-from core.vocabulary import Audience, MessageKind, MessageType, SenderRole
+from core.vocabulary import OPEN_CASE_STATES, Audience, MessageKind, MessageType, SenderRole
 from knowledge.embeddings import Vector
-from store import drafts, members, messages
+from store import cases, drafts, members, messages
+from store.cases import CaseRow
 from store.drafts import DraftRow
 from store.messages import MessageRow
 from store.session import ReadSession
@@ -96,8 +97,9 @@ def _assess(services: Services, text: str) -> Complaint:
 @dataclass(frozen=True, slots=True)
 class Read:
     """Everything that thinking about a turn needs. `triage` is the turn's as a whole; `due` says whether a reply is
-    wanted; `opens` are open questions of this conversation by their draft's id, `later` what was said since. `heard`
-    counts what staff and the member said from the turn on, for `store.messages.heard` to be compared with later."""
+    wanted; `opens` are open questions of this conversation by their draft's id (complaints without an open draft by
+    their case's), `later` what was said since. `heard` counts what staff and the member said from the turn on, for
+    `store.messages.heard` to be compared with later."""
 
     turn: Turn
     triage: Triage
@@ -111,12 +113,14 @@ class Read:
     opens: tuple[Open, ...] = ()
     later: tuple[Said, ...] = ()
     open_drafts: tuple[DraftRow, ...] = ()
+    open_cases: tuple[CaseRow, ...] = ()
     heard: int = 0
 
 
 def read_all(db: ReadSession, services: Services, turns: Sequence[Turn], now: datetime) -> list[Read]:
     """One read for each turn. Most turns want no draft and concern no open question, and cost one query together."""
-    asking = drafts.members_with_open(db, {t.head.member_id for t in turns if t.head.member_id and not t.is_staff})
+    speakers = {t.head.member_id for t in turns if t.head.member_id and not t.is_staff}
+    asking = drafts.members_with_open(db, speakers) | cases.members_with_open(db, speakers)
     reader = _Reader(db, services, now)
     return [reader.read(turn, asking) for turn in turns]
 
@@ -150,11 +154,14 @@ class _Reader:
         rows = drafts.open_in_lane(self._db, head.lane, since=since, member_id=whose)
         ids = {row.id for row in read.turn.rows}
         opens = [one for row in rows if (one := self._open(row, ids)) is not None]
+        complained = self._cases(head, whose, {row.case_id for row in rows})
+        opens += [one for row in complained if (one := self._open_case(row, ids)) is not None]
         if not opens:
             return read
-        said = self._said_since(head.lane, min(one.asked_at for one in opens), opens_members(rows), ids)
+        who = [*opens_members(rows), *(row.member_id for row in complained if row.member_id is not None)]
+        said = self._said_since(head.lane, min(one.asked_at for one in opens), who, ids)
         later = (*said, *map(said_of, read.turn.kept))
-        return replace(read, opens=tuple(opens), later=later, open_drafts=tuple(rows))
+        return replace(read, opens=tuple(opens), later=later, open_drafts=tuple(rows), open_cases=tuple(complained))
 
     def _open(self, draft: DraftRow, own: set[str]) -> Open | None:
         answered = messages.many(self._db, drafts.message_ids(self._db, [draft.id])[draft.id])
@@ -170,6 +177,31 @@ class _Reader:
             parts=_parts(text, _answers(draft)),
             called=called(self._db, self._keys, draft.member_id, draft.channel),
             complains=draft.case_id is not None,
+        )
+
+    def _cases(self, head: MessageRow, whose: str | None, drafted: set[str | None]) -> list[CaseRow]:
+        """Complaints that this turn may concern and whose drafts are decided: of staff's turn those that nobody has
+        answered, of a member's their own."""
+        since = self._now - LOOKING_BACK
+        if whose is not None:
+            found = [row for row in cases.of_member(self._db, whose, head.community_id, since=since)]
+            return [row for row in found if row.id not in drafted and row.state in OPEN_CASE_STATES]
+        private = head.lane.partition(":")[2] or None
+        rows = cases.unanswered(self._db, head.community_id, since, member_id=private)
+        return [row for row in rows if row.id not in drafted and private in (None, row.member_id)]
+
+    def _open_case(self, row: CaseRow, own: set[str]) -> Open | None:
+        said = [one for one in messages.many(self._db, cases.message_ids(self._db, row.id)) if one.id not in own]
+        if not said:
+            return None
+        return Open(
+            key=row.id,
+            member_id=row.member_id,
+            asked_at=max(one.sent_at for one in said),
+            external_ids=frozenset(one.external_id for one in said),
+            parts=(Part("\n".join(one.text for one in said)),),
+            called=called(self._db, self._keys, row.member_id, row.channel),
+            complains=True,
         )
 
     def _said_since(self, lane: str, since: datetime, who: Sequence[str], without: set[str]) -> list[Said]:

@@ -23,6 +23,9 @@ Likeness = Callable[[str, str], float]
 ALIKE: Final = 0.42
 """From which a staff message is about a question: tried on pairs of questions and replies of our own, those that
 belong together lie from 0.50 up and others below 0.40 (the embedded encoder)."""
+ALIKE_IN_GROUP: Final = 0.3
+"""From which a word to everybody is about a complaint of one of them: such a word speaks of the thing, and of much
+else."""
 SHORT: Final = 14
 """Characters up to which a reply may answer the newest question without resembling it."""
 SOON: Final = timedelta(minutes=10)
@@ -95,7 +98,8 @@ def outcomes(questions: Sequence[Open], later: Sequence[Said], likeness: Likenes
 def _by_staff(waiting: list[_State], said: Said, likeness: Likeness) -> None:
     text = normalize(said.text).text
     answers = bool(text) and not (is_holding(text) or _rule("asks_back").search(text))
-    responds = bool(text) and responds_to_complaint(text)
+    # Who only says what is being done about a complaint has answered it, and still owes what we drafted.
+    responds = responds_to_complaint(text) and not is_holding(text)
     waiting = [state for state in waiting if (responds if state.question.complains else answers)]
     for state in _meant(waiting, said, text, likeness) if waiting else []:
         state.helped = True
@@ -107,6 +111,20 @@ def _by_staff(waiting: list[_State], said: Said, likeness: Likeness) -> None:
             state.ended = ExpiredReason.HUMAN_ANSWERED
 
 
+def first_answers(questions: Sequence[Open], later: Sequence[Said], likeness: Likeness) -> dict[str, datetime]:
+    """By key, when staff first answered a complaint, be it only by an apology or by what is being done about it."""
+    found: dict[str, datetime] = {}
+    states = [_State(question) for question in questions if question.complains]
+    for said in sorted(later, key=lambda one: one.at):
+        text = normalize(said.text).text
+        if said.role != SenderRole.STAFF or not responds_to_complaint(text):
+            continue
+        waiting = [one for one in states if one.question.key not in found and one.question.asked_at <= said.at]
+        for state in _meant(waiting, said, text, likeness) if waiting else []:
+            found[state.question.key] = said.at
+    return found
+
+
 def _meant(waiting: list[_State], said: Said, text: str, likeness: Likeness) -> list[_State]:
     """The questions that a staff message is for."""
     if said.reply_to is not None:
@@ -116,11 +134,15 @@ def _meant(waiting: list[_State], said: Said, text: str, likeness: Likeness) -> 
         return called
     scored = [(_nearness(state.question, said.text, likeness), state) for state in waiting]
     alike = [state for score, state in scored if score >= ALIKE]
+    if alike and complaints_too(waiting, text):
+        return [state for score, state in scored if score >= (ALIKE_IN_GROUP if state.question.complains else ALIKE)]
     if alike:
         best = max(score for score, _ in scored)
         return [state for score, state in scored if score >= max(ALIKE, best - 0.1)]
     complaints = [state for state in waiting if state.question.complains]
-    if complaints and _rule("consoles").search(text) and not _rule("announcement").search(text):
+    if complaints and _rule("consoles").search(text):
+        if _rule("announcement").search(text):
+            return [state for score, state in scored if state.question.complains and score >= ALIKE_IN_GROUP]
         return [max(complaints, key=lambda state: state.question.asked_at)]
     if _rule("announcement").search(text) or (len(text) > SHORT and not _rule("referral").search(text)):
         return []
@@ -207,13 +229,18 @@ def is_nudge(text: str) -> bool:
     return bool(lines) and all(_rule("nudge").fullmatch(line.strip(_EDGES + "!") or line) for line in lines)
 
 
+def complaints_too(waiting: Sequence[_State], text: str) -> bool:
+    """Whether staff speak to everybody about what several complain of."""
+    return bool(_rule("announcement").search(text)) and any(state.question.complains for state in waiting)
+
+
 def responds_to_complaint(text: str) -> bool:
     """Whether a staff message is a first answer to a complaint: more than 稍等, and be it only an apology, a question
     back or the way to a private conversation."""
     plain = normalize(text).text
-    if is_holding(plain):
-        return len(plain) > SHORT and _rule("consoles").search(plain) is not None
-    return bool(plain)
+    if not plain.strip() or _rule("bare_wait").fullmatch(plain.strip()):
+        return False
+    return not is_holding(plain) or len(plain) > SHORT or _rule("consoles").search(plain) is not None
 
 
 def is_holding(text: str) -> bool:
