@@ -1,6 +1,7 @@
 """Rows as the contract shows them (`docs/api.md`). The member's name goes into a text here, for whoever may read the
 item; everything else was masked before it was stored."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from agent.steps.triage import Triage
 from core.copy_hits import CopyHit
 from core.vocabulary import (
     CaseState,
+    ClockKind,
     ComplaintCategory,
     DeliveryKind,
     DeliveryState,
@@ -26,7 +28,8 @@ from core.vocabulary import (
     SenderRole,
     Severity,
 )
-from store import cases, drafts, messages, users
+from store import cases, clocks, drafts, messages, users
+from store.clocks import ClockRow
 from store.deliveries import DeliveryRow
 from store.drafts import DraftRow
 from store.messages import MessageRow
@@ -59,6 +62,9 @@ class DraftView(BaseModel):
     copy_check: list[CopyHit] = Field(serialization_alias="copy")
     abstained: Abstained | None = None
     created_at: datetime
+    respond_by: datetime | None = Field(
+        None, description="until when its question has to be answered; null: no clock runs"
+    )
     decided_at: datetime | None = None
     decided_by: str | None = None
     reason: str | None = None
@@ -134,13 +140,24 @@ def draft_views(db: ReadSession, services: Services, rows: list[DraftRow]) -> li
     """Several drafts at once, with the messages that they answer."""
     words = Words(db, services)
     answering = drafts.message_ids(db, [row.id for row in rows])
-    return [_draft_view(row, words, answering[row.id]) for row in rows]
+    running = clocks_of(db, answering)
+    return [_draft_view(row, words, answering[row.id], running.get(row.id)) for row in rows]
 
 
-def _draft_view(row: DraftRow, words: Words, message_ids: list[str]) -> DraftView:
+def clocks_of(db: ReadSession, answering: Mapping[str, list[str]]) -> dict[str, ClockRow]:
+    """The clock that runs for the question of each draft; `answering` are the messages of the drafts."""
+    asked = [message_id for ids in answering.values() for message_id in ids]
+    found = clocks.newest_of(db, ClockKind.GROUP_QUESTION, asked)
+    running = {key: row for key, row in found.items() if row.stopped_at is None}
+    # A burst has the clock of its first message.
+    return {draft_id: running[one] for draft_id, ids in answering.items() for one in reversed(ids) if one in running}
+
+
+def _draft_view(row: DraftRow, words: Words, message_ids: list[str], clock: ClockRow | None) -> DraftView:
     values: dict[str, Any] = {name: getattr(row, name) for name in DraftView.model_fields if hasattr(row, name)}
     values["text"] = words.shown(row.member_id, row.text)
     values["final_text"] = words.shown(row.member_id, row.final_text)
+    values["respond_by"] = clock.respond_by if clock is not None else None
     return DraftView.model_validate(values | {"message_ids": message_ids})
 
 

@@ -12,8 +12,9 @@ from core.caller import Caller
 from core.scopes import Scope
 from core.vocabulary import OPEN_DRAFT_STATUSES, DraftStatus, Requires, RiskLevel, SenderRole
 from server.console.visitor import Visitor
-from server.views import DraftView, conversation_of, draft_views
+from server.views import DraftView, clocks_of, conversation_of, draft_views
 from store import drafts, keys, messages, users
+from store.clocks import ClockRow
 from store.drafts import DraftRow
 from store.messages import MessageRow
 from store.session import ReadSession
@@ -109,6 +110,7 @@ def _lines(db: ReadSession, services: Services, visitor: Visitor, rows: Sequence
     answering = drafts.message_ids(db, [row.id for row in rows])
     firsts = {draft_id: ids[0] for draft_id, ids in answering.items() if ids}
     asked = {message.id: message for message in messages.many(db, list(firsts.values()))}
+    clocks, now = clocks_of(db, answering), services.clock.now()
     found = []
     for row in rows:
         message = asked.get(firsts.get(row.id, ""))
@@ -118,10 +120,17 @@ def _lines(db: ReadSession, services: Services, visitor: Visitor, rows: Sequence
             name=words.name(row.member_id),
             first_line=message.text.strip().partition("\n")[0][:80] if message else "",
             since=message.sent_at if message else row.created_at,
-            badges=_badges(row, message),
+            badges=(*_clock_badge(clocks.get(row.id), now), *_badges(row, message)),
         )
         found.append(line)
     return found
+
+
+def _clock_badge(clock: ClockRow | None, now: datetime) -> tuple[tuple[str, str], ...]:
+    """A question that has waited too long, or nearly so."""
+    looks = {"overdue": "risk-high", "warned": "risk-medium"}
+    state = clock.state(now) if clock is not None else ""
+    return ((looks[state], f"drafts.clock_{state}"),) if state in looks else ()
 
 
 def _badges(row: DraftRow, message: MessageRow | None) -> tuple[tuple[str, str], ...]:
@@ -148,11 +157,12 @@ def panel(services: Services, visitor: Visitor, db: ReadSession, row: DraftRow) 
     words = Words(db, services)
     talk = [_said(message, words, shown.message_ids) for message in conversation_of(db, row)]
     asked = messages.many(db, shown.message_ids[:1])
+    clock = clocks_of(db, {row.id: shown.message_ids}).get(row.id)
     return Panel(
         draft=shown,
         community=visitor.name_of(row.community_id),
         name=words.name(row.member_id),
-        badges=_badges(row, asked[0] if asked else None),
+        badges=(*_clock_badge(clock, services.clock.now()), *_badges(row, asked[0] if asked else None)),
         risk=RiskVerdict.model_validate(asked[0].risk) if asked else None,
         talk=sorted([*talk, *_answers(db, words, row, talk)], key=lambda one: one.at),
         last_at=talk[-1].at if talk else None,

@@ -253,3 +253,17 @@ def test_no_block_of_scripts_where_there_are_none_or_nothing_may_be_decided(
     assert "data-scripts" not in client.get(f"/console/drafts/{draft}/panel").text
     assert client.get(f"/console/drafts/{draft}/scripts").text.strip() == ""
     assert client.get("/console/drafts/nothing/scripts").status_code == 404
+
+
+def test_a_question_that_waits_too_long_says_so(
+    person: Person, ask: Ask, draft_of: Callable[[str], str], clock: ManualClock
+) -> None:
+    # scope: 14
+    draft = draft_of(ask())
+    page = person()
+    assert "超时" not in page.get("/console/drafts").text
+    clock.advance(minutes=4, seconds=1)
+    assert "快超时" in page.get("/console/drafts").text
+    clock.advance(minutes=1)
+    assert "超时没答" in page.get("/console/drafts").text
+    assert "超时没答" in page.get(f"/console/drafts/{draft}/panel").text
