@@ -231,6 +231,18 @@ def risk(
 
 @main.command()
 @click.option("--data", type=_FILE, required=True)
+@click.option("--part", help="Only the rows whose field `part` says this, such as dev.")
+@click.option("--no-vector", is_flag=True, help="Judge without the encoder.")
+@suite
+def complaint(data: Path, part: str | None, no_vector: bool) -> "Report":
+    """Are complaints found, named and weighed, and is everything else let through?"""
+    from evals import complaint as it
+
+    return it.run(data, part, _progress, embedder=None if no_vector else _encoder())
+
+
+@main.command()
+@click.option("--data", type=_FILE, required=True)
 @click.option("--part", help="Only the texts whose field `part` says this, such as dev.")
 @suite
 def copy(data: Path, part: str | None) -> "Report":
@@ -411,6 +423,19 @@ def fit_risk(
 
     place = _npz(out)
     _finish(_run(lambda: it.run(data, cold, quiet, place, _encoder(), _progress, on_shipped=on_shipped)), None, ())
+
+
+@fit.command("complaint")
+@click.option("--data", type=_FILE, required=True, multiple=True, help="As the suite's rows.")
+@_out
+@_json
+def fit_complaint(data: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """The heads that judge complaints."""
+    del as_json
+    from evals import fit_complaint as it
+
+    place = _npz(out)
+    _finish(_run(lambda: it.run(data, place, _encoder(), _progress)), None, ())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ NEIGHBOUR: Final = 0.4
 _CLAUSE: Final = re.compile(r"[^,。!?;~\n…]+")
 
 Evidence = tuple[int, int, float]
-"""Start and end in the normalised text, and the weight of what stands there."""
+"""Start and end in the original text, and the weight of what stands there."""
 
 
 def quoted(normalized: Normalized, evidence: Iterable[Evidence]) -> tuple[int, int] | None:
@@ -24,7 +24,8 @@ def quoted(normalized: Normalized, evidence: Iterable[Evidence]) -> tuple[int, i
     if not clauses:
         return None
     pieces = list(evidence)
-    worth = [sum(weight for start, _, weight in pieces if begin <= start < end) for begin, end in clauses]
+    spans = [normalized.span(*clause) for clause in clauses]
+    worth = [sum(weight for start, _, weight in pieces if begin <= start < end) for begin, end in spans]
     first = last = max(range(len(clauses)), key=lambda n: worth[n])
     first, last = _widened(clauses, worth, first, last)
     begin = clauses[first][0]
