@@ -18,6 +18,7 @@ _COMMANDS = {
         "server.cli.say", "以成员身份发一条消息，看结果 / send one message as a member and see what becomes of it"
     ),
     "drafts": Lazy("server.cli.drafts", "草稿审批 / list drafts and decide on them"),
+    "complaints": Lazy("server.cli.complaints", "客诉工单 / complaint cases"),
     "clocks": Lazy("server.cli.clocks", "响应时钟 / who still waits for an answer"),
     "duty": Lazy("server.cli.duty", "值班表 / who is called when a clock runs out"),
     "campaigns": Lazy("server.cli.campaigns", "运营活动 / propose campaigns and decide on them"),
@@ -26,6 +27,9 @@ _COMMANDS = {
     "search": Lazy("server.cli.search", "知识库命中测试 / what the knowledge base finds, with scores"),
     "ask": Lazy("server.cli.ask", "问数据 / ask about the communities in plain words"),
     "risk": Lazy("server.cli.risk", "风险识别 / screen a text"),
+    "incidents": Lazy("server.cli.incidents", "群体性事件 / group incidents"),
+    "suggestions": Lazy("server.cli.suggestions", "成员的建议 / what members suggest"),
+    "report": Lazy("server.cli.report", "报表 / reports"),
     "copy": Lazy("server.cli.copy_check", "自查文案 / check a text of our own"),
     "knowledge": Lazy("server.cli.knowledge", "知识库导入导出 / import and export the knowledge base"),
     "scripts": Lazy("server.cli.scripts", "话术推荐与填好 / scripts for a message or a scene"),
