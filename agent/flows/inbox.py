@@ -358,7 +358,10 @@ def sweep(services: Services) -> int:
     """Drafts that nobody decided on while the conversation went on without them expire; how many."""
     with services.database.read() as db:
         now = services.clock.now()
-        old = [row for row in drafts.overdue(db, now) if _moved_on(db, row, now)]
+        waiting = drafts.overdue(db, now)
+        # Asked once for each group: there may be hundreds of open drafts at every sweep.
+        patience = {place: _patience(db, place) for place in {row.community_id for row in waiting}}
+        old = [row for row in waiting if _moved_on(db, row, now, patience[row.community_id])]
     if not old:
         return 0
     with services.database.write() as db:
@@ -369,9 +372,13 @@ def sweep(services: Services) -> int:
     return len(expired)
 
 
-def _moved_on(db: ReadSession, draft: DraftRow, now: datetime) -> bool:
+def _patience(db: ReadSession, community_id: str) -> timedelta:
+    lineage = communities.lineage(db, community_id)
+    return timedelta(minutes=settings.value(db, tunables.STALE_MINUTES, lineage))
+
+
+def _moved_on(db: ReadSession, draft: DraftRow, now: datetime, patience: timedelta) -> bool:
     """Age alone does not make a question moot: somebody may still wait for the answer in a quiet group."""
-    minutes = settings.value(db, tunables.STALE_MINUTES, communities.lineage(db, draft.community_id))
-    if now - draft.created_at < timedelta(minutes=minutes):
+    if now - draft.created_at < patience:
         return False
     return len(messages.after(db, draft.lane, draft.created_at, MUCH_SAID)) >= MUCH_SAID
