@@ -52,6 +52,9 @@ def result_lines(result: dict[str, Any]) -> list[str]:
     lines = risk_lines(risk) if risk else []
     if triage:
         lines.append(f"{word('triage')}  {triage['kind']} ({triage['score']:.2f})")
+    if case := result.get("complaint"):
+        what = f"{case['category']}  {case['severity']}  {case['state']}"
+        lines.append(f"{word('case_said')}  {case['case_id']}  {what}  {plain(case['quote'])}")
     if draft:
         lines += _draft_lines(draft)
     if without:

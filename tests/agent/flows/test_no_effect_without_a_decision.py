@@ -30,7 +30,18 @@ CASES: list[dict[str, str]] = [
     if line
 ]
 _WORKS_ON = {"audit", "audit_head", "changes", "messages", "message_revisions"}
-_MAKES = {"drafts", "draft_messages", "risk_items"}
+_MAKES = {
+    "drafts",
+    "draft_messages",
+    "risk_items",
+    "complaint_cases",
+    "complaint_case_messages",
+    "complaint_case_events",
+    "reply_clocks",
+    "timers",
+    "suggestions",
+    "suggestion_messages",
+}
 _ALSO = {"draft_versions", "members", "member_keys", "member_identities", "memberships", "idempotency_keys"}
 _PROPOSES = {"campaigns", "campaign_versions", "model_calls", "breakers", "knowledge_hits"}
 WATCHED = [table for name, table in METADATA.tables.items() if name not in _WORKS_ON | _MAKES | _ALSO | _PROPOSES]
