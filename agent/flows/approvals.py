@@ -12,7 +12,6 @@ from core import tunables
 from core.caller import Caller
 from core.copy_hits import CopyHit
 from core.errors import BadInput, Conflict, NotFound
-from core.masking import mask
 from core.scopes import Scope
 from core.vocabulary import OPEN_DRAFT_STATUSES, Decision, DraftStatus, Requires, RequiresCause
 from knowledge.slots import slots
@@ -181,6 +180,7 @@ def _apply(
     if ruling.text is not None:
         final = keys.protect(draft.member_id, ruling.text, "draft")
     status = _STATUS[ruling.decision]
+    ruling = replace(ruling, reason=outgoing.kept_reason(db, services, draft.member_id, ruling.reason))
     _set(db, caller, draft, ruling, status, final)
     _keep_version(db, draft.id, ruling.version + 1, status, final, caller, text=final.masked or None)
     if status not in _SENT:
@@ -204,7 +204,7 @@ def _set(
         status=status,
         decided_by=None if status == DraftStatus.ESCALATED else caller.id,
         decided_at=None if status == DraftStatus.ESCALATED else db.now,
-        reason=mask(ruling.reason).text[:500] if ruling.reason else None,
+        reason=ruling.reason,
         final_text=final.masked if sent else None,
         final_original=final.sealed if sent else None,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent.flows import access, case_ends, case_moves, case_owners, case_routes
+from agent.flows import access, case_ends, case_moves, case_owners, case_routes, outgoing
 from agent.flows.case_access import locked
 from agent.services import Services
 from core.caller import Caller
@@ -15,7 +15,7 @@ from core.vocabulary import CaseAction, CaseAnswer, CaseState, ComplaintCategory
 from store import cases, changes
 from store.cases import CaseRow
 from store.session import WriteSession
-from store.vault import MemberKeys, Protected
+from store.vault import Protected
 
 MOST_TEXT: Final = 2_000
 CONTEXT: Final = "case"
@@ -94,7 +94,7 @@ def _check(wanted: Act) -> None:
 def _protected(db: WriteSession, services: Services, row: CaseRow, text: str | None) -> Protected | None:
     if text is None or not text.strip():
         return None
-    return MemberKeys(db, services.keyring).protect(row.member_id, text.strip(), CONTEXT)
+    return outgoing.protect_note(db, services, row.member_id, text.strip(), CONTEXT)
 
 
 @dataclass(frozen=True, slots=True)

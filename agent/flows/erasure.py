@@ -10,7 +10,6 @@ from agent.flows import member_access, outgoing
 from agent.services import Services
 from core import log
 from core.caller import Caller, system_caller
-from core.masking import mask
 from core.scopes import Scope
 from store import changes, clearing, erasure_log, members, privacy
 from store.audit import Deed
@@ -19,7 +18,6 @@ from store.session import Database, WriteSession
 
 _log = log.get(__name__)
 SWEEPER: Final = system_caller("erasure")
-MOST_REASON: Final = 500
 REQUESTED: Final = "requested"
 LEFT: Final = "left"
 RESTORED: Final = "restored"
@@ -56,7 +54,7 @@ def _clean(services: Services, member_id: str, reason: str | None) -> str | None
     if not reason:
         return None
     with services.database.read() as db:
-        return mask(outgoing.name_to_slot(db, services, member_id, reason[:MOST_REASON])).text
+        return outgoing.kept_reason(db, services, member_id, reason)
 
 
 def begin(

@@ -177,7 +177,7 @@ def note(
     """Keep who was shown what and why. Raises `BadInput` `reason_missing`."""
     if not reason.strip():
         raise BadInput("reason_missing", extra={"field": "reason"})
-    said = mask(outgoing.name_to_slot(db, services, member_id, reason.strip()[:MOST_REASON])).text
+    said = outgoing.kept_reason(db, services, member_id, reason.strip())
     made = privacy.disclose(
         db, member_id=member_id, message_id=message_id, kind=kind, fields=list(fields), reason=said, by=caller.id
     )

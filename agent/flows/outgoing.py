@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from agent.services import Services
 from core import tunables
 from core.ids import new_id
+from core.masking import mask
 from core.tunables import AiMark
 from core.vocabulary import DeliveryKind, DeliveryState
 from knowledge.slots import fill
@@ -20,6 +21,7 @@ from store.vault import MemberKeys, Protected
 
 MEMBER_NAME = "member_name"
 _SHORTEST_NAME = 2
+_MOST_REASON = 500
 
 
 class Route(NamedTuple):
@@ -249,3 +251,24 @@ def name_to_slot(db: ReadSession, services: Services, member_id: str | None, tex
     if name is None or len(name) < _SHORTEST_NAME:
         return text
     return text.replace(name, "{" + MEMBER_NAME + "}")
+
+
+def nameless(db: ReadSession, services: Services, member_id: str | None, text: str) -> str:
+    """`text` with the member's name as stars, of the same length, and personal data masked: for words of the staff
+    about a member, which are never sent."""
+    name = Words(db, services).name(member_id)
+    if name is not None and len(name) >= _SHORTEST_NAME:
+        text = text.replace(name, "*" * len(name))
+    return mask(text).text
+
+
+def kept_reason(db: ReadSession, services: Services, member_id: str | None, reason: str | None) -> str | None:
+    """A person's reason as it is stored: nameless, at most 500 characters."""
+    return nameless(db, services, member_id, reason)[:_MOST_REASON] if reason else None
+
+
+def protect_note(db: ReadSession, services: Services, member_id: str | None, text: str, context: str) -> Protected:
+    """A note about a member: nameless, and sealed as it was written where that differs."""
+    kept = nameless(db, services, member_id, text)
+    sealed = None if kept == text else MemberKeys(db, services.keyring).seal(member_id, text, context)
+    return Protected(kept, sealed)

@@ -18,7 +18,6 @@ from agent.steps.risk_policy import STANCES
 from core import tunables
 from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound
-from core.masking import mask
 from core.scopes import Scope
 from core.vocabulary import (
     DeliveryKind,
@@ -136,7 +135,7 @@ def _confirm(
         status=RiskStatus.CONFIRMED,
         decided_by=caller.id,
         decided_at=db.now,
-        reason=_reason(ruling),
+        reason=_reason(db, services, item, ruling),
         confirmed=risks.joined(full.labels or ()),
         taken_action=full.action,
         taken_minutes=full.minutes,
@@ -161,8 +160,8 @@ def _confirm(
     return Decided(moved, window)
 
 
-def _reason(ruling: Ruling) -> str | None:
-    return mask(ruling.reason).text[:500] if ruling.reason else None
+def _reason(db: ReadSession, services: Services, item: RiskItemRow, ruling: Ruling) -> str | None:
+    return outgoing.kept_reason(db, services, item.member_id, ruling.reason)
 
 
 def _effects(
@@ -202,7 +201,7 @@ def _dismiss(db: WriteSession, services: Services, caller: Caller, item: RiskIte
             "status": RiskStatus.DISMISSED,
             "decided_by": caller.id,
             "decided_at": db.now,
-            "reason": _reason(ruling),
+            "reason": _reason(db, services, item, ruling),
         },
     )
     cancelled = deliveries.cancel_of_risk(db, item.id)
@@ -294,7 +293,7 @@ def flag(
         db.audit(Deed(caller, "risk.flagged", "risk", item_id, row.community_id, details))
         made = risks.get(db, item_id)
         assert made is not None
-        made.reason = mask(reason).text[:500] if reason else None
+        made.reason = outgoing.kept_reason(db, services, made.member_id, reason)
         changes.note(db, changes.RISKS)
         db.flush()
         return made
