@@ -254,7 +254,7 @@ def moved(db: ReadSession, where: Where) -> list[Moved]:
         .where(event.at >= where.start, event.at < where.end)
         .group_by(CaseRow.community_id, CaseRow.owner_id, event.to_state)
     )
-    return [Moved(*one) for one in db.execute(query)]
+    return [Moved(one[0], one[1], one[2] or "", one[3]) for one in db.execute(query)]
 
 
 def paid(db: ReadSession, where: Where) -> list[Paid]:

@@ -89,7 +89,7 @@ def report(
             complaint_figures.paid(db, where),
             where,
         )
-        names = users.names(db, found.owners() - {None})
+        names = users.names(db, [one for one in found.owners() if one is not None])
     return Report(
         start=first,
         end=last,
@@ -147,7 +147,8 @@ class _Lines:
 
     def owners(self) -> set[str | None]:
         """Of cases: questions in groups have none."""
-        return {row.owner_id for row in [*self._cases, *self._moved, *self._paid]}
+        rows: list[CaseLine | Moved | Paid] = [*self._cases, *self._moved, *self._paid]
+        return {row.owner_id for row in rows}
 
     def of(self, wanted: Callable[[_Row], bool]) -> Figures:
         """The figures of the rows that `wanted` takes."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import access, approvals, incident_actions, incidents, people
+from agent.flows import access, approvals, incident_actions, incidents, people, picking
 from agent.flows import settings as settings_flow
 from agent.flows.approvals import Ruling
 from agent.flows.incident_actions import Act
@@ -291,3 +291,61 @@ def test_after_it_was_closed_new_complaints_are_counted_anew(house: House) -> No
     for number, who in enumerate("def"):
         complain(house, who, after=10 + number)
     assert sorted(row.status for row in found(house)) == ["closed", "open"]
+
+
+def test_complaints_as_members_type_them_become_one_incident(house: House) -> None:
+    # scope: 27
+    said = (
+        ("买的米粉打开全是虫子，太恶心了，必须给个说法！", 0),
+        ("我家的米粉也有虫！你们怎么品控的，退钱", 9),
+        ("气死了，米粉里爬出虫子来了，宝宝都吃了半罐了", 11),
+    )
+    for number, (text, after) in enumerate(said):
+        house.clock.advance(seconds=60 * (after - (said[number - 1][1] if number else 0)))
+        who = {"id": f"wx-{number}", "name": f"妈妈{number}"}
+        house.say(text, f"m-{number}", sender=who)
+        house.work()
+    (incident,) = found(house)
+    assert (incident.cases, incident.members, incident.status) == (3, 3, "open")
+    assert incident.script_draft_id is not None
+
+
+CRISIS = """
+- id: crisis-facts
+  kind: script
+  scene: crisis
+  title: 商品安全说明
+  phrasings: [群里在传产品有安全问题]
+  answer: 各位，关于{issue_name}，我们已经看到并在核实，请先停用并保留外包装，查清后在群里说明。
+- id: crisis-blanks
+  kind: script
+  scene: crisis
+  title: 集中投诉说明
+  answer: 各位，{issue_name}由{case_owner}负责，{next_update}公布进展。
+"""
+
+
+def test_the_operator_s_own_script_is_taken_where_it_can_be_filled(house: House) -> None:
+    # scope: 8
+    house.learn(CRISIS)
+    incident = opened(house)
+    draft = house.draft_row(str(incident.script_draft_id))
+    assert incident.script_id == "crisis-facts"
+    assert draft.text is not None and "关于产品质量问题" in draft.text
+    assert [one["entry_id"] for one in draft.citations] == ["crisis-facts"]
+    assert {one["entry_id"] for one in draft.alternatives} == {"crisis-facts", "crisis-blanks"}
+
+
+def test_a_crisis_script_picked_by_hand_needs_a_manager_too(wise: House) -> None:
+    # scope: 8
+    wise.learn(CRISIS)
+    draft = wise.ask("请问多久发货呀？")
+    assert draft.requires == "moderator"
+    answerer = person(wise, "answerer")
+    picking.pick(wise.services, answerer, draft.id, "crisis-facts")
+    assert (wise.draft_row(draft.id).requires, wise.draft_row(draft.id).cause) == ("manager", "crisis")
+    with pytest.raises(Forbidden):
+        wise.decide(draft.id, Decision.MODIFY, text="各位，我们在核实。", caller=answerer)
+    picking.pick(wise.services, answerer, draft.id, "refund-wrong")
+    assert (wise.draft_row(draft.id).requires, wise.draft_row(draft.id).cause) == ("moderator", None)
+    wise.decide(draft.id, Decision.APPROVE, caller=answerer)
