@@ -24,7 +24,11 @@ class ChangeRow(Base):
 
 
 def note(db: WriteSession, topic: str) -> None:
-    """Count one change; call it last in a transaction, since all writers of a topic share the row."""
+    """Count one change, right before the transaction commits, since all writers of a topic share the row."""
+    db.at_end(f"changes:{topic}", lambda: _count(db, topic))
+
+
+def _count(db: WriteSession, topic: str) -> None:
     change = sa.update(ChangeRow).where(ChangeRow.topic == topic).values(number=ChangeRow.number + 1)
     counted = db.execute(change.returning(ChangeRow.number).execution_options(synchronize_session=False)).first()
     if counted is None and not insert_new(db, ChangeRow, {"topic": topic, "number": 1}):

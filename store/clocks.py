@@ -160,7 +160,7 @@ def page(
 
 
 def _places(places: Mapping[str, frozenset[str] | None]) -> list[sa.ColumnElement[bool]]:
-    found = [sa.false()]
+    found: list[sa.ColumnElement[bool]] = [sa.false()]
     for kind, within in places.items():
         here = ClockRow.kind == kind
         found.append(here if within is None else sa.and_(here, ClockRow.community_id.in_(within)))

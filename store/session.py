@@ -38,7 +38,9 @@ class ReadSession(Session):
 class WriteSession(ReadSession):
     """Reads and writes in one transaction, which `Database.write` commits.
 
-    `audit` rows are appended at the very end, since the chain's head is the one row that all writers share.
+    `at_end` runs what takes a row that many writers share, in the order of names: two transactions that took such rows
+    in different orders would wait for each other for ever. `audit` rows are appended after that, since the chain's head
+    is the one row that all writers share.
     `after_commit` runs things that must not happen before the rows can be seen (waking a worker). On PostgreSQL the
     workers of every process are told of the tables in `rung` as part of the commit.
     """
@@ -49,6 +51,7 @@ class WriteSession(ReadSession):
         super().__init__(bind, autoflush=True, expire_on_commit=False)
         self.now = clock.now()
         self.audited: list[audit.Deed] = []
+        self.ends: dict[str, Callable[[], None]] = {}
         self.done: list[Callable[[], None]] = []
         self.rung: set[str] = set()
 
@@ -60,6 +63,10 @@ class WriteSession(ReadSession):
 
     def audit(self, deed: audit.Deed) -> None:
         self.audited.append(deed)
+
+    def at_end(self, name: str, call: Callable[[], None]) -> None:
+        """Have something written right before the commit, once for each name."""
+        self.ends[name] = call
 
     def after_commit(self, call: Callable[[], None]) -> None:
         self.done.append(call)
@@ -130,6 +137,8 @@ class Database:
 
     def _commit(self, session: WriteSession) -> None:
         session.flush()
+        for name in sorted(session.ends):
+            session.ends[name]()
         if session.audited:
             head = audit.append(session, session.audited, session.now, self.keyring.audit_key)
             if (anchors := self.anchors) is not None:

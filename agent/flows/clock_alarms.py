@@ -94,10 +94,16 @@ def _work(services: Services, claims: Sequence[Claim]) -> int:
         for group in _grouped(fallen):
             _tell(db, services, places, group)
         timers.drop(db, mine)
-        if fallen:
-            changes.note(db, changes.COMPLAINTS)
-            changes.note(db, changes.NOTICES)
+        _tell_pages(db, fallen)
     return len(fallen)
+
+
+def _tell_pages(db: WriteSession, fallen: Sequence[Alarm]) -> None:
+    """Lists that show the clocks are drawn anew."""
+    for kind, topic in ((ClockKind.GROUP_QUESTION, changes.DRAFTS), (ClockKind.COMPLAINT, changes.COMPLAINTS)):
+        if any(alarm.clock.kind == kind for alarm in fallen):
+            changes.note(db, topic)
+            changes.note(db, changes.NOTICES)
 
 
 def _clock_id(timer: TimerRow) -> str:

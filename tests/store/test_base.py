@@ -41,6 +41,20 @@ def test_racing_notes_lose_no_count(database: Database) -> None:
         assert changes.number(db, changes.DRAFTS) == 40
 
 
+def test_notes_in_opposite_orders_do_not_wait_for_each_other(database: Database) -> None:
+    topics = [changes.DRAFTS, changes.DELIVERIES, changes.COMPLAINTS]
+
+    def note(order: int) -> None:
+        with database.write() as db:
+            for topic in topics[::order]:
+                changes.note(db, topic)
+                changes.note(db, topic)
+
+    assert in_parallel(8, [lambda order=order: note(order) for order in (1, -1)] * 20) == [None] * 40
+    with database.read() as db:
+        assert [changes.number(db, topic) for topic in topics] == [40, 40, 40]
+
+
 def test_moments_come_back_aware_and_in_utc(database: Database) -> None:
     moment = datetime(2026, 11, 21, 10, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
     with database.write() as db:
