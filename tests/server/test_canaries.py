@@ -15,9 +15,10 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from agent.flows import erasure, retention, settings
+from agent.flows import access, erasure, retention, settings
 from agent.scripted import ScriptedModel
 from core import log
+from server.app import create_app
 from store.messages import MessageRow
 from store.tables import METADATA
 from store.vault import MemberKeys
@@ -129,7 +130,7 @@ def doors(house: House, client: TestClient) -> Iterator[Doors]:
 
 def _as_a_bot(doors: Doors) -> None:
     """Messages, edits, recalls, batches, attachments, events."""
-    for number, (written, _) in enumerate(CANARIES.values()):
+    for number, (written, _) in enumerate(list(CANARIES.values())[::4]):
         doors.say(f"{ASKS_REFUND}{written}", f"q-{number}", conversation=("group", "private")[number % 2])
         doors.house.work()
         doors.house.work_with_model()
@@ -140,6 +141,7 @@ def _as_a_bot(doors: Doors) -> None:
     doors.say("", "m-3", attachments=attachments)
     doors.say(f"诚招宝妈兼职，日入300元，加V信 abc12345，{ALL}", "m-4")
     doors.say(f"买了三天就坏了，没人管！{ALL}", "m-5")
+    doors.say(f"建议你们把包装做好一点，{ALL}", "m-7")
     doors.say(f"撤回这条 {ALL}", "m-6")
     doors.say("", "m-6", revision=1, recalled=True)
     batch = {"messages": [doors.wire(f"历史消息 {ALL}", f"h-{n}") for n in range(3)]}
@@ -161,7 +163,12 @@ def _as_staff(doors: Doors) -> None:
     doors.house.work()
     doors.house.work_with_model()
     for draft in doors.done("GET", "/v1/drafts", params={"limit": 50})["drafts"]:
-        body = {"version": draft["version"], "decision": "modify", "text": f"{NAME}您好，{ALL}", "reason": ALL[:400]}
+        body = {
+            "version": draft["version"],
+            "decision": "modify",
+            "text": f"{NAME}您好，{ALL}",
+            "reason": f"{NAME} {ALL}"[:400],
+        }
         doors.send("POST", f"/v1/drafts/{draft['id']}/decision", body | {"override_copy": True})
     for item in doors.done("GET", "/v1/risks")["risks"]:
         body = {
@@ -185,8 +192,49 @@ def _as_staff(doors: Doors) -> None:
     doors.send("POST", "/v1/messages", {"text": ALL, "sender": {"id": SENDER, "name": NAME}})
 
 
+def _on_cases(doors: Doors) -> None:
+    """Complaints, incidents, suggestions, surveys."""
+    words = f"{NAME}说：{ALL}"[:1_500]
+    for case in doors.done("GET", "/v1/complaints")["complaints"]:
+        path = f"/v1/complaints/{case['id']}"
+        for action in ("note", "acknowledge", "investigate", "resolve", "told", "reopen", "dismiss"):
+            version = doors.done("GET", path)["version"]
+            body = {"action": action, "version": version, "text": words, "owner": "owner"}
+            doors.send("POST", f"{path}/actions", body)
+    for one in doors.done("GET", "/v1/suggestions")["suggestions"]:
+        body = {"status": "planned", "version": one["version"], "words": words[:300]}
+        doors.send("POST", f"/v1/suggestions/{one['id']}/status", body)
+    for one in doors.done("GET", "/v1/incidents")["incidents"]:
+        body = {"action": "close", "version": one["version"], "text": words}
+        doors.send("POST", f"/v1/incidents/{one['id']}/actions", body)
+    answer = {"channel": "wecom", "community_id": "mama", "answer_id": "a-1", "kind": "nps", "score": 3}
+    answer |= {"at": doors.house.clock.now().isoformat(), "member": {"id": SENDER, "name": NAME}}
+    doors.done("POST", "/v1/surveys/answers", {"answers": [answer]})
+
+
+def _at_the_console(doors: Doors) -> None:
+    """The forms that a person fills in."""
+    services = doors.house.services
+    with TestClient(create_app(services), follow_redirects=False) as person:
+        person.headers["sec-fetch-site"] = "same-origin"
+        person.post(f"/console/link/{access.login_link(services, doors.house.owner, 'owner')}")
+        shown = person.get("/console/drafts").text
+        person.headers["x-csrf-token"] = csrf = shown.split('name="csrf-token" content="')[1].split('"')[0]
+        forms_sent = {
+            "/console/copy": {"text": ALL},
+            "/console/risks/test": {"text": ALL, "place": "", "role": "member"},
+            "/console/knowledge/test": {"text": ALL[:300]},
+            "/console/members": {"by": "name", "sought": NAME},
+            "/console/login": {"login": SENDER, "password": CANARIES["phone"][1]},
+        }
+        for path, fields in forms_sent.items():
+            assert person.post(path, data={"csrf": csrf, **fields}).status_code < 500
+        paste = {"community_id": "mama", "nickname": NAME, "text": f"{ASKS_REFUND}{ALL}"}
+        assert person.post("/console/api/paste", json=paste).status_code < 500
+
+
 def _about_the_member(doors: Doors) -> str:
-    found = doors.done("POST", "/v1/members/find", {"name": NAME})["members"]
+    found = doors.done("POST", "/v1/members/find", {"contact": SENDER, "channel": "wecom"})["members"]
     member = str(found[0]["id"])
     path = f"/v1/members/{member}"
     doors.send("PUT", f"{path}/contacts/phone", {"values": ["13982345671"]})
@@ -222,6 +270,8 @@ def _found(doors: Doors, folder: Path) -> dict[str, set[str]]:
 def test_no_canary_in_clear_and_none_readable_after_erasing(doors: Doors, tmp_path: Path) -> None:
     _as_a_bot(doors)
     _as_staff(doors)
+    _on_cases(doors)
+    _at_the_console(doors)
     member = _about_the_member(doors)
     assert _found(doors, tmp_path) == {}
     assert doors.model.calls, "nothing was asked of the model"
@@ -237,9 +287,9 @@ def test_no_canary_in_clear_and_none_readable_after_erasing(doors: Doors, tmp_pa
         rows = db.execute(sa.select(MessageRow).where(MessageRow.member_id == member)).scalars().all()
         assert rows
         assert {(row.text, row.original, tuple(row.attachments)) for row in rows} == {("", None, ())}
-    left = b"\n".join(_all_tables(doors).values()).decode("utf-8", "replace")
-    for word in ("没人管", "历史消息", "私下问", "诚招宝妈", "改一下"):
-        assert word not in left
+    words = ("没人管", "历史消息", "私下问", "诚招宝妈", "改一下", "包装做好")
+    left = {name: content.decode("utf-8", "replace") for name, content in _all_tables(doors).items()}
+    assert {(name, word) for name, content in left.items() for word in words if word in content} == set()
     if services.database.is_sqlite:
         for path in tmp_path.glob("qunzhu.db*"):
             assert "没人管".encode() not in path.read_bytes()
