@@ -9,6 +9,8 @@ from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.ids import new_id
+from core.vocabulary import ExpiredReason
+from store import drafts
 from store.base import Base, Id, insert_new
 from store.session import ReadSession, WriteSession
 
@@ -97,6 +99,15 @@ def use(db: WriteSession, link_id: str) -> bool:
     )
     used = change.values(answered_at=db.now).returning(SurveyLinkRow.id)
     return db.execute(used.execution_options(synchronize_session=False)).first() is not None
+
+
+def withdraw(db: WriteSession, case_id: str, by: str) -> int:
+    """A case that is open again asks nobody whether they are satisfied: the drafts that would, and wait; how many."""
+    query = sa.select(SurveyLinkRow.draft_id).where(
+        SurveyLinkRow.case_id == case_id, SurveyLinkRow.answered_at.is_(None), SurveyLinkRow.draft_id.is_not(None)
+    )
+    waiting = [draft_id for draft_id in db.execute(query).scalars() if draft_id is not None]
+    return sum(drafts.expire(db, one, ExpiredReason.CONVERSATION_MOVED_ON, by) for one in waiting)
 
 
 def scores(db: ReadSession, kind: str, communities: frozenset[str], start: datetime, end: datetime) -> dict[int, int]:

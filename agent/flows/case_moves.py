@@ -10,7 +10,7 @@ from agent.steps.case_states import Standing, demands, refusal
 from core.caller import Caller
 from core.errors import BadInput, Conflict
 from core.vocabulary import CaseAnswer, CaseState, ClockKind
-from store import case_events, cases
+from store import case_events, cases, surveys
 from store.audit import Deed
 from store.cases import CaseRow
 from store.session import WriteSession
@@ -76,6 +76,7 @@ def move(
         values[column] = db.now
     if to is CaseState.REOPENED:
         values |= REOPENED
+        surveys.withdraw(db, row.id, by.id)
     moved = (row.state, to.value)
     return _write(db, by, row, kind or to.value, values | {"state": to.value}, moved, note, details or {})
 

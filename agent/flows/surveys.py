@@ -18,6 +18,7 @@ from core.errors import BadInput, NotFound
 from core.ids import new_id
 from core.scopes import Scope
 from core.vocabulary import (
+    OPEN_DRAFT_STATUSES,
     Band,
     CaseAnswer,
     DeliveryKind,
@@ -29,6 +30,7 @@ from core.vocabulary import (
 )
 from prompts.loader import render
 from store import cases, changes, communities, drafts, settings, surveys
+from store.audit import Deed
 from store.cases import CaseRow
 from store.drafts import DraftRow, DraftVersionRow
 from store.session import ReadSession, WriteSession
@@ -161,10 +163,11 @@ def note_event(
 
 def ask(db: WriteSession, services: Services, case: CaseRow) -> str | None:
     """Draft the message that asks the member of a case whether they are satisfied; the draft's id, or None where there
-    is no member or they were asked already."""
-    if case.member_id is None or surveys.link_of_case(db, case.id, SurveyKind.CSAT) is not None:
+    is no member or they are asked already. A case that was closed again asks again."""
+    if case.member_id is None or _is_asked(db, case):
         return None
-    link = _link(db, services, case)
+    about = About(case.channel, case.community_id, SurveyKind.CSAT, case.member_id, case.id)
+    link = _link(db, services, about)
     url = address(db, link.token)
     draft = _draft(db, case, render("survey/csat", link=url).strip(), url)
     db.add(draft)
@@ -174,6 +177,51 @@ def ask(db: WriteSession, services: Services, case: CaseRow) -> str | None:
     db.add(DraftVersionRow(draft_id=draft.id, version=1, status=draft.status, text=draft.text, by=MEMBER.id, at=db.now))
     db.flush()
     return draft.id
+
+
+def _is_asked(db: ReadSession, case: CaseRow) -> bool:
+    """Whether the message that asks is still waiting for its approval."""
+    known = surveys.link_of_case(db, case.id, SurveyKind.CSAT)
+    draft = drafts.get(db, known.draft_id) if known is not None and known.draft_id is not None else None
+    return draft is not None and draft.status in OPEN_DRAFT_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whom a link asks, about what."""
+
+    channel: str
+    community_id: str
+    kind: SurveyKind
+    member_id: str | None
+    case_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """`url` is None where the deployment has no public address; `path` always leads there on this service."""
+
+    path: str
+    url: str | None
+    expires_at: datetime
+
+
+def make_link(
+    services: Services, caller: Caller, *, channel: str, community_id: str, kind: SurveyKind, member: Who | None
+) -> Linked:
+    """A link for one answer, for a bot to send: to one member, or to whoever gets it.
+
+    Raises `NotFound` `community_not_found`, `Forbidden`.
+    """
+    with services.database.write() as db:
+        if communities.get(db, community_id) is None:
+            raise NotFound("community_not_found", extra={"community_id": community_id})
+        caller.require(Scope.EVENTS_WRITE, community_id)
+        member_id = people.find_or_make(db, services.keyring, channel, member) if member else None
+        link = _link(db, services, About(channel, community_id, kind, member_id))
+        db.add(link)
+        db.audit(Deed(caller, "survey.linked", "survey", link.id, community_id, {"kind": kind}))
+        return Linked(f"/s/{link.token}", address(db, link.token), link.expires_at)
 
 
 def address(db: ReadSession, token: str) -> str | None:
@@ -189,17 +237,17 @@ def source_of(db: ReadSession, draft_id: str) -> list[str]:
     return [url] if url is not None else []
 
 
-def _link(db: WriteSession, services: Services, case: CaseRow) -> SurveyLinkRow:
+def _link(db: WriteSession, services: Services, about: About) -> SurveyLinkRow:
     link_id = new_id("svy")
-    days = settings.value(db, tunables.SURVEY_DAYS, communities.lineage(db, case.community_id))
+    days = settings.value(db, tunables.SURVEY_DAYS, communities.lineage(db, about.community_id))
     return SurveyLinkRow(
         id=link_id,
         token=f"{link_id}.{_signature(services, link_id)}",
-        kind=SurveyKind.CSAT,
-        channel=case.channel,
-        community_id=case.community_id,
-        member_id=case.member_id,
-        case_id=case.id,
+        kind=about.kind,
+        channel=about.channel,
+        community_id=about.community_id,
+        member_id=about.member_id,
+        case_id=about.case_id,
         created_at=db.now,
         expires_at=db.now + timedelta(days=days),
     )
@@ -267,11 +315,3 @@ def answer_link(services: Services, token: str, score: int) -> None:
         if link.case_id is not None:
             _tell_case(db, services, link.case_id, link.kind, score, MEMBER)
         changes.note(db, changes.COMPLAINTS)
-
-
-def withdraw(db: WriteSession, case: CaseRow, by: str) -> bool:
-    """A case that is open again asks nobody whether they are satisfied."""
-    link = surveys.link_of_case(db, case.id, SurveyKind.CSAT)
-    return (
-        link is not None and link.draft_id is not None and drafts.expire(db, link.draft_id, "conversation_moved_on", by)
-    )

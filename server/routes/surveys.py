@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Final
 
@@ -60,6 +61,30 @@ def receive(batch: AnswersIn, services: Here, caller: Whoever) -> AnswersTaken:
     """Up to 500 answers, all or none. Repeats are counted as known."""
     taken = flow.receive(services, caller, [one.given() for one in batch.answers])
     return AnswersTaken(added=taken.added, known=taken.known)
+
+
+class LinkIn(Strict):
+    """A link for one answer; `member` is left out where it isn't known who will get it."""
+
+    channel: Channel = Field(examples=["wecom"])
+    community_id: Word = Field(examples=["hemiao-mama"])
+    kind: SurveyKind
+    member: EventMember | None = None
+
+
+class LinkView(BaseModel):
+    path: str
+    url: str | None = Field(description="null where `surveys.address` is not set")
+    expires_at: datetime
+
+
+@router.post("/v1/surveys/links", status_code=201)
+def link(wanted: LinkIn, services: Here, caller: Whoever) -> LinkView:
+    """Make a link that takes one answer, for a bot to send."""
+    who = Who(wanted.member.id, wanted.member.name) if wanted.member else None
+    place = {"channel": wanted.channel, "community_id": wanted.community_id}
+    made = flow.make_link(services, caller, **place, kind=wanted.kind, member=who)
+    return LinkView(path=made.path, url=made.url, expires_at=made.expires_at)
 
 
 @router.get("/s/{token}", response_class=HTMLResponse, include_in_schema=False)

@@ -86,6 +86,19 @@ def test_a_member_answers_on_a_page_without_signing_in(stranger: TestClient, hou
     assert [row.score for row in rows(house)] == [5]
 
 
+def test_a_bot_gets_a_link_for_one_answer(client: TestClient, stranger: TestClient, house: House) -> None:
+    # scope: 120
+    wanted = {"channel": "wecom", "community_id": "mama", "kind": "nps", "member": {"id": "m9"}}
+    made = client.post("/v1/surveys/links", json=wanted)
+    assert (made.status_code, made.json()["url"]) == (201, None)
+    path = made.json()["path"]
+    assert stranger.get(path).text.count('type="radio"') == 11
+    assert stranger.post(path, data={"score": "10"}).status_code == 200
+    assert [(row.kind, row.score, row.source) for row in rows(house)] == [("nps", 10, "link")]
+    refused = client.post("/v1/surveys/links", json=wanted | {"community_id": "nowhere"})
+    assert refused.status_code == 404
+
+
 def test_guessed_links_are_turned_away_and_a_real_one_still_opens(stranger: TestClient, house: House) -> None:
     token = token_of(house)
     found = [stranger.get(f"/s/svy_{n}.{'0' * 32}").status_code for n in range(70)]

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import approvals, events, surveys
+from agent.flows import approvals, case_moves, events, surveys
 from agent.flows import settings as settings_flow
 from agent.flows.approvals import Ruling
 from agent.flows.incoming import IncomingEvent
 from agent.flows.surveys import Given, Who
 from core.errors import BadInput, Forbidden, NotFound
-from core.vocabulary import Decision, SurveyKind
+from core.vocabulary import CaseState, Decision, SurveyKind
 from store import cases, drafts
 from store import surveys as store
 from store.complaint_figures import Where, nps
@@ -33,12 +33,13 @@ def rows(house: House) -> list[SurveyAnswerRow]:
         return list(db.execute(sa.select(SurveyAnswerRow)).scalars())
 
 
-def told_case(house: House) -> str:
+def told_case(house: House, **more: object) -> str:
     """A resolved case whose member was told the result."""
     who = member(house, "m1")
     with house.services.database.write() as db:
         at = db.now
         values = {"state": "resolved", "owner_id": house.owner.id, "result": "已换货", "resolved_at": at, "told_at": at}
+        values |= more
         return case_row(db, house, who, at, "米粉发霉了", **values)
 
 
@@ -178,3 +179,23 @@ def test_no_link_for_a_case_without_a_member(house: House) -> None:
         case.member_id = None
         assert surveys.ask(db, house.services, case) is None
         assert db.execute(sa.select(sa.func.count()).select_from(SurveyLinkRow)).scalar_one() == 0
+
+
+def test_after_closing_an_answer_takes_the_place_of_none(house: House) -> None:
+    case_id = told_case(house, state="closed", answer="no_answer", closed_at=house.clock.now())
+    ask(house, case_id)
+    surveys.answer_link(house.services, token_of(house, case_id), 5)
+    with house.services.database.read() as db:
+        case = cases.get(db, case_id)
+    assert case is not None and case.answer == "satisfied"
+
+
+def test_a_case_that_is_open_again_asks_nobody_and_asks_again_when_it_is_closed(house: House) -> None:
+    case_id = told_case(house, state="closed", answer="no_answer", closed_at=house.clock.now())
+    first = ask(house, case_id)
+    with house.services.database.write() as db:
+        case = cases.lock(db, case_id)
+        assert case is not None
+        case_moves.move(db, house.owner, case, CaseState.REOPENED)
+    assert house.draft_row(str(first)).status == "expired"
+    assert ask(house, case_id) not in (None, first)
