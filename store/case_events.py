@@ -16,6 +16,7 @@ def add(
     case_id: str,
     kind: str,
     by: str,
+    /,
     *,
     moved: tuple[str | None, str | None] = (None, None),
     note: Protected | None = None,

@@ -26,7 +26,7 @@ _LIVE = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DELIVERED, D
 
 
 @contextmanager
-def _small_house() -> Iterator[House]:
+def small_house() -> Iterator[House]:
     with TemporaryDirectory() as folder:
         clock = ManualClock(NOW)
         database = Database(f"sqlite:///{Path(folder) / 'q.db'}", clock, Keyring(SECRET))
@@ -104,5 +104,5 @@ def _machine(house: House) -> type[RuleBasedStateMachine]:
 
 
 def test_no_sequence_sends_one_draft_twice() -> None:
-    with _small_house() as house:
+    with small_house() as house:
         run_state_machine_as_test(_machine(house), settings=settings(max_examples=25, stateful_step_count=12))
