@@ -22,6 +22,7 @@ from store.base import Base
 
 _BLOCK: Final = 5_000
 _SQLITE_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}")
+_as_kept: Final = json.JSONEncoder(ensure_ascii=False).encode
 Progress = Callable[[int, int], None]
 
 
@@ -175,6 +176,6 @@ def _json(details: Any) -> Any:
     if not isinstance(details, str):
         return details
     read = json.loads(details)
-    if json.dumps(read, ensure_ascii=False) != details:
+    if _as_kept(read) != details:
         raise ValueError
     return read
