@@ -8,6 +8,7 @@ from core.scopes import Scope
 from core.vocabulary import RiskStatus
 from server.console.visitor import Visitor
 from store import risks
+from store.case_board import unanswered
 
 
 class Place(NamedTuple):
@@ -24,6 +25,7 @@ PLACES: Final = (
     Place("drafts", "/console/drafts", Scope.DRAFTS_READ),
     Place("paste", "/console/paste", Scope.DRAFTS_DECIDE),
     Place("risks", "/console/risks", Scope.RISKS_READ, counted=True),
+    Place("complaints", "/console/complaints", Scope.COMPLAINTS_READ, counted=True),
     Place("deliveries", "/console/deliveries", Scope.DRAFTS_READ),
     Place("members", "/console/members", Scope.MEMBERS_READ),
     Place("copy", "/console/copy", Scope.COPY_CHECK),
@@ -42,4 +44,6 @@ def waiting(services: Services, visitor: Visitor, place: Place) -> int:
         return 0
     within = visitor.within(services, place.scope)
     with services.database.read() as db:
+        if place.scope is Scope.COMPLAINTS_READ:
+            return unanswered(db, within)
         return risks.count(db, statuses=(RiskStatus.PENDING,), communities=within)

@@ -14,10 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from agent.flows.community import REPORTING_ZONE
+from core import catalogue
 from core.catalogue import LOCALES
 from core.errors import QunzhuError
+from core.scopes import Scope
 from server.console import texts
 from server.console.navigation import places, waiting
+from server.console.notice_bell import bell
 from server.console.visitor import Visitor, local_path, locale_of
 from server.state import services_of
 
@@ -35,6 +38,14 @@ FLASHES: Final = frozenset(
         "knowledge_checked",
         "member_erased",
         "consent_noted",
+        "case_saved",
+        "case_drafted",
+        "compensation_proposed",
+        "compensation_approved",
+        "compensation_rejected",
+        "incident_saved",
+        "suggestion_saved",
+        "suggestion_drafted",
     }
 )
 # Without `same-origin` a browser sends `Origin: null` with our own forms (the application's default is no-referrer).
@@ -93,6 +104,9 @@ def page(
     flash = request.query_params.get("done")
     context = {
         "t": texts.translator(locale),
+        "c": lambda key: catalogue.text(key, locale),
+        "may_report": visitor is not None and visitor.caller.allows(Scope.REPORTS_READ),
+        "bell": bell(services_of(request), visitor.caller) if visitor else None,
         "locale": locale,
         "visitor": visitor,
         "places": places(visitor.caller) if visitor else [],

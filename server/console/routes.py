@@ -8,19 +8,24 @@ from starlette.types import Scope as AsgiScope
 from core.errors import NotFound
 from server.console import (
     candidates,
+    complaint_figures,
+    complaints,
     copy_check,
     deliveries,
     drafts,
     entry,
+    incidents,
     knowledge,
     knowledge_import,
     knowledge_test_page,
     live,
     members,
+    notices,
     paste,
     risk_pages,
     risk_rules_page,
     risks,
+    suggestions,
 )
 from server.console.navigation import places
 from server.console.page_route import PageRoute
@@ -39,9 +44,11 @@ def home(request: Request, visitor: Signed) -> Response:
     return RedirectResponse(open_to[0].path, 303)
 
 
-# Knowledge and risks last: they have a short address for every entry and item, and other pages come before that.
+# Knowledge and risks last: they have a short address for every entry and item, and other pages come before that; so do
+# the complaints' figures before complaints.
 _WORDING = (candidates, knowledge_import, knowledge_test_page, copy_check, knowledge)
-_PARTS = (entry, drafts, paste, deliveries, live, members, *_WORDING)
+_CARE = (complaint_figures, complaints, incidents, suggestions, notices)
+_PARTS = (entry, drafts, paste, deliveries, live, members, *_CARE, *_WORDING)
 for part in (*_PARTS, risk_pages, risk_rules_page, risks):
     router.include_router(part.router)
 

@@ -34,6 +34,17 @@ export function age(root = document) {
     time.textContent = waited(minutes);
     time.classList.toggle("long", minutes >= 5);
   }
+  for (const time of root.querySelectorAll("time[data-due]")) count(time);
+}
+
+// How long is left until a moment, or how long it is past; what is past or nearly so looks like it.
+function count(time) {
+  const minutes = (Date.parse(time.dateTime) - Date.now()) / MINUTE;
+  const late = minutes < 0;
+  const number = Math.floor(Math.abs(minutes));
+  const long = number >= 120;
+  time.textContent = t(`due.${late ? "late" : "left"}${long ? "_hours" : ""}`, { n: long ? Math.floor(number / 60) : number });
+  if (late) time.classList.add("overdue");
 }
 
 function waited(minutes) {
