@@ -427,15 +427,16 @@ def fit_risk(
 
 @fit.command("complaint")
 @click.option("--data", type=_FILE, required=True, multiple=True, help="As the suite's rows.")
+@click.option("--ordinary", type=_FILE, multiple=True, help="Texts {id, text} that are no complaints.")
 @_out
 @_json
-def fit_complaint(data: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def fit_complaint(data: tuple[Path, ...], ordinary: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """The heads that judge complaints."""
     del as_json
     from evals import fit_complaint as it
 
     place = _npz(out)
-    _finish(_run(lambda: it.run(data, place, _encoder(), _progress)), None, ())
+    _finish(_run(lambda: it.run(data, ordinary, place, _encoder(), _progress)), None, ())
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ Word = TypeVar("Word", MessageKind, ComplaintCategory, Severity)
 
 
 class Message(NamedTuple):
-    """A labelled message; category and severity are None where it is no complaint."""
+    """A labelled message; category and severity are None where it is no complaint, kind only where nobody said."""
 
     id: str
     text: str
-    kind: MessageKind
+    kind: MessageKind | None
     is_complaint: bool
     category: ComplaintCategory | None
     severity: Severity | None

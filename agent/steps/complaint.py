@@ -91,6 +91,13 @@ def topic_of(category: ComplaintCategory, marks: Marks) -> str:
     return f"{category.value}:{marks.things[0]}" if marks.things else category.value
 
 
+def least_severity(text: str) -> Severity | None:
+    """What the signs of a text ask for by themselves (danger, law, media, nobody caring), if it complains."""
+    marks = complaint_cues.shipped().read(normalize(text))
+    floors = complaint_cues.shipped().floors
+    return max((floors[name] for name in marks.signs if name in floors), key=list(Severity).index, default=None)
+
+
 def _by_cues(normalized: Normalized, marks: Marks) -> Complaint:
     """By 1 − ∏(1 − weight) over the signs that are there, less what speaks against a complaint."""
     weights = [cue.weight for cue in complaint_cues.shipped().cues if cue.name in marks.signs]
