@@ -41,6 +41,9 @@ _MAKES = {
     "timers",
     "suggestions",
     "suggestion_messages",
+    "incidents",
+    "incident_cases",
+    "notices",
 }
 _ALSO = {"draft_versions", "members", "member_keys", "member_identities", "memberships", "idempotency_keys"}
 _PROPOSES = {"campaigns", "campaign_versions", "model_calls", "breakers", "knowledge_hits"}
@@ -80,8 +83,8 @@ def _state(house: House) -> dict[str, list[str]]:
 
 
 def _columns(table: sa.Table) -> list[sa.Column[Any]]:
-    """All but how often an entry was used, which is a figure and no effect."""
-    return [column for column in table.columns if column.name != "hits"]
+    """All but how often an entry was used and when last, which are figures and no effect."""
+    return [column for column in table.columns if column.name not in ("hits", "last_hit_at")]
 
 
 def _tools(house: House) -> list[str]:
