@@ -236,6 +236,8 @@ _CONSOLE: Final = {
     "GET /console/suggestions/{suggestion_id}": _object(_S.COMPLAINTS_READ),
     "POST /console/suggestions/{suggestion_id}/status": _object(_S.COMPLAINTS_OWN),
     "GET /console/notices": _SIGNED_IN,
+    "GET /console/audit": _anywhere(_S.AUDIT_READ),
+    "POST /console/audit/verify": _anywhere(_S.AUDIT_READ),
     "GET /console/members": _anywhere(_S.MEMBERS_READ),
     "POST /console/members": _anywhere(_S.MEMBERS_READ),
     "GET /console/members/{member_id}": _object(_S.MEMBERS_READ),

@@ -30,6 +30,7 @@ PLACES: Final = (
     Place("members", "/console/members", Scope.MEMBERS_READ),
     Place("copy", "/console/copy", Scope.COPY_CHECK),
     Place("knowledge", "/console/knowledge", Scope.KNOWLEDGE_READ),
+    Place("audit", "/console/audit", Scope.AUDIT_READ),
 )
 
 

@@ -7,6 +7,7 @@ from starlette.types import Scope as AsgiScope
 
 from core.errors import NotFound
 from server.console import (
+    audit,
     candidates,
     complaint_figures,
     complaints,
@@ -48,7 +49,7 @@ def home(request: Request, visitor: Signed) -> Response:
 # the complaints' figures before complaints.
 _WORDING = (candidates, knowledge_import, knowledge_test_page, copy_check, knowledge)
 _CARE = (complaint_figures, complaints, incidents, suggestions, notices)
-_PARTS = (entry, drafts, paste, deliveries, live, members, *_CARE, *_WORDING)
+_PARTS = (entry, audit, drafts, paste, deliveries, live, members, *_CARE, *_WORDING)
 for part in (*_PARTS, risk_pages, risk_rules_page, risks):
     router.include_router(part.router)
 
