@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from agent.flows import entry_care
 from agent.services import Services
-from agent.steps import copy_check
+from agent.steps import case_reply, copy_check
 from core import tunables
 from core.caller import Caller
 from core.copy_hits import CopyHit
 from core.errors import BadInput, NotFound
 from core.masking import mask
 from core.scopes import Scope
-from store import communities, knowledge, settings, surveys
+from store import case_events, cases, communities, knowledge, settings, surveys
 from store.drafts import DraftRow
 from store.session import ReadSession
 
@@ -51,7 +51,16 @@ def sources_of(db: ReadSession, draft: DraftRow) -> list[str]:
     for cited in draft.citations:
         row = knowledge.version(db, cited["entry_id"], cited["version"])
         found += [cited["quote"]] if row is None else [str(row.content["answer"]), str(row.content["title"])]
-    return [*found, *_values(db, draft.community_id), *_survey_link(db, draft.id)]
+    return [*found, *_values(db, draft.community_id), *_survey_link(db, draft.id), *_of_case(db, draft.case_id)]
+
+
+def _of_case(db: ReadSession, case_id: str | None) -> list[str]:
+    """What a complaint's message may speak of: the result that a person wrote down, what was offered."""
+    case = cases.get(db, case_id) if case_id is not None else None
+    if case is None:
+        return []
+    offers = [case_reply.offered(one.kind, one.cents, one.points) for one in case_events.compensations(db, case.id)]
+    return [*offers, *([case.result] if case.result else [])]
 
 
 def _survey_link(db: ReadSession, draft_id: str) -> list[str]:

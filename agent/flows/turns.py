@@ -9,7 +9,7 @@ from typing import Final
 from agent.flows import community
 from agent.flows.community import CommunityView
 from agent.services import Services
-from agent.steps import complaint
+from agent.steps import complaint, complaint_classifier
 from agent.steps.complaint import Complaint
 from agent.steps.follow_up import Open, Part, Said, correction
 from agent.steps.triage import Triage, classify, questions
@@ -87,11 +87,15 @@ def assessed(services: Services, turn: Turn) -> Turn:
 
 
 def _assess(services: Services, text: str) -> Complaint:
+    embedder = services.knowledge.embedder
+
     def vector() -> Vector:
-        found: Vector = services.knowledge.embedder.embed([text])[0]
+        found: Vector = embedder.embed([text])[0]
         return found
 
-    return complaint.assess(text, vector=vector)
+    # The classifier was fitted on the vectors of one encoder; another's would say anything.
+    fits = embedder.name == complaint_classifier.shipped().encoder
+    return complaint.assess(text, vector=vector if fits else None)
 
 
 @dataclass(frozen=True, slots=True)
