@@ -199,9 +199,9 @@ def _rows(house: House, place: str, text: str, message: str, member: str, ids: d
                 CandidateRow(
                     id=ids["candidate_id"],
                     community_id=place,
-                    kind="question",
+                    kind="entry",
                     origin="unanswered",
-                    status="pending",
+                    status="open",
                     version=1,
                     question=text,
                     count=1,
