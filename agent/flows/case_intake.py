@@ -39,6 +39,7 @@ class Grievance:
     said_in: MessageRow
     drafts: CaseDrafts | None = None
     engine: Engine = Engine.EMBEDDED
+    degraded: bool = False
 
     @property
     def category(self) -> ComplaintCategory:
@@ -87,7 +88,8 @@ def grievances(turn: Turn) -> list[Grievance]:
             rows, before, said_in = groups[place]
             better = _graver(verdict, before)
             groups[place] = ([*rows, row], verdict if better else before, row if better else said_in)
-    return [Grievance(tuple(rows), verdict, said_in) for rows, verdict, said_in in groups]
+    engine = Engine.LLM if turn.judged and not turn.degraded else Engine.EMBEDDED
+    return [Grievance(tuple(rows), verdict, said_in, None, engine, turn.degraded) for rows, verdict, said_in in groups]
 
 
 def _together(turn: Turn, whole: Complaint) -> Grievance:

@@ -92,7 +92,8 @@ def _store_drafts(db: WriteSession, turn: Turn, filed: Filed) -> None:
         if before is not None:
             drafts.expire(db, before.id, _MOVED_ON, WORKER.id)
         lane = case_drafts.lane_of(rows[-1], kind)
-        planned = Planned(kind, lane, rows, turn.revision, made, filed.grievance.engine, case_id=filed.row.id)
+        degraded = filed.grievance.degraded
+        planned = Planned(kind, lane, rows, turn.revision, made, degraded=degraded, case_id=filed.row.id)
         draft_store.add(db, planned, WORKER.id)
 
 

@@ -14,6 +14,7 @@ from agent.flows import (
     case_drafts,
     case_intake,
     case_replies,
+    complaint_reading,
     draft_store,
     drafting,
     improving,
@@ -118,6 +119,8 @@ def _think_all(services: Services, claims: Sequence[Claim], *, with_model: bool)
     with services.database.read() as db:
         spoken = turns.read_turns(db, messages.many(db, [claim.id for claim in claims]))
     heard = [turns.assessed(services, turn) for turn in spoken]
+    if with_model:
+        heard = [turn if turn.head.stage in _SETTLED else complaint_reading.judged(services, turn) for turn in heard]
     with services.database.read() as db:
         reads = turns.read_all(db, services, heard, now)
     thoughts = {}
@@ -153,6 +156,8 @@ def think(services: Services, read: Read, *, with_model: bool = False) -> Though
     )
     if read.turn.is_staff:
         return replace(thought, no_draft=NoDraftReason.NOT_FROM_MEMBER)
+    if read.turn.unsure and not with_model and services.model is not None and services.model.available() is None:
+        return replace(thought, for_model=True)
     if found:
         return _complained(services, read, thought)
     waits = _nudges(read, ended)

@@ -32,12 +32,15 @@ _REPLY_DUE: Final = (MessageKind.QUESTION, MessageKind.COMPLAINT)
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one person said in one go; `rows` in their order, the first is the one that was due. `verdicts`: what of it
-    complains, by the message's id; `whole`: the verdict on all of it together, where no message complains alone."""
+    complains, by the message's id; `whole`: the verdict on all of it together, where no message complains alone.
+    `judged`: the language model was asked where they were unsure, `degraded`: in vain."""
 
     head: MessageRow
     rows: tuple[MessageRow, ...]
     verdicts: Mapping[str, Complaint] = field(default_factory=dict)
     whole: Complaint | None = None
+    judged: bool = False
+    degraded: bool = False
 
     @property
     def kept(self) -> tuple[MessageRow, ...]:
@@ -51,6 +54,11 @@ class Turn:
     @property
     def is_staff(self) -> bool:
         return self.head.sender_role == SenderRole.STAFF
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the language model is worth asking what of it complains."""
+        return any(one.uncertain for one in self.verdicts.values()) or (self.whole is not None and self.whole.uncertain)
 
     @property
     def revision(self) -> int:

@@ -135,7 +135,8 @@ def _action(name: str, help_: str, *options: _Option) -> None:
         _act(case_id, name.replace("-", "_"), version, given)
 
     made: Callable[..., None] = run
-    for option in (*reversed(options), _version, click.argument("case_id", metavar="ID")):
+    given: tuple[_Option, ...] = (*reversed(options), _version, click.argument("case_id", metavar="ID"))
+    for option in given:
         made = option(made)
     command.add_command(click.command(name, cls=Command, help=help_)(made))
 

@@ -156,7 +156,7 @@ def test_further_complaint_joins_and_severity_only_rises(house: House) -> None:
     (row,) = all_cases(house)
     assert row.id == case.id and Severity(row.severity).at_least(Severity(case.severity))
     before = row.severity
-    complain(house, "买的东西坏了", "m-3")
+    complain(house, "锅又坏了，质量差得离谱", "m-3")
     assert case_of(house, case.message_id).severity == before
 
 
