@@ -69,6 +69,7 @@ def _page(
     verified: Verified | None = None,
 ) -> Response:
     visitor.caller.require(Scope.AUDIT_READ)
+    asked = dict.fromkeys(("who", "about", "action", "since", "until"), "") | asked
     found = _found(services, visitor, asked, before)
     given = {name: value for name, value in asked.items() if value}
     more = urlencode(given | {"before": found[-1]["number"]}) if len(found) == SHOWN else None

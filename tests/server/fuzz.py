@@ -52,7 +52,8 @@ def run(app: FastAPI, world: matrix.World, calls: int, seed: int) -> tuple[Count
     choice = random.Random(seed)
     statuses: Counter[int] = Counter()
     faults: list[Fault] = []
-    with TestClient(app, raise_server_exceptions=False, headers={"authorization": f"Bearer {TOKEN}"}) as client:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with matrix.quiet(), TestClient(app, raise_server_exceptions=False, headers=headers) as client:
         for number, (operation, mode) in enumerate(itertools.product(wanted, _MODES)):
             for case in _cases(operation, mode, each, seed + number):
                 sent = _request(case, world, choice)

@@ -1,10 +1,13 @@
 """A deployment with two groups, somebody of every role, and what is needed to call every route once."""
 
+import logging
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 
 from agent.flows import access, communities, events, risks, webhooks
@@ -74,6 +77,14 @@ class World:
         for name, value in ({"path": "nothing", "token": "nothing", "key": "reply.tone"} | self.ids[place]).items():
             template = template.replace(f"{{{name}}}", value)
         return template
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing is logged: unconfigured, a traceback with all its values takes a minute to be printed."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 def build(house: House) -> World:

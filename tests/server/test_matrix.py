@@ -62,7 +62,7 @@ def test_who_may_not_is_denied_and_who_may_is_not(world: World) -> None:
     calls = 0
     kept = matrix.copied(database)
     bodies = matrix.Bodies(app.openapi())
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with matrix.quiet(), TestClient(app, raise_server_exceptions=False) as client:
         for route, need in NEEDS.items():
             if route == "GET /console/changes" or need.scopes == ():
                 continue  # an endless stream; nothing to hold back
