@@ -11,6 +11,7 @@ from agent.steps.risk import RiskVerdict
 from core.caller import Caller
 from core.scopes import Scope
 from core.vocabulary import OPEN_DRAFT_STATUSES, DraftStatus, Requires, RiskLevel, SenderRole
+from server.console.case_due import Due, due_of
 from server.console.visitor import Visitor
 from server.views import DraftView, clocks_of, conversation_of, draft_views
 from store import drafts, keys, messages, users
@@ -26,7 +27,8 @@ TABS: Final = ("open", "escalated", "decided")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A draft in the list. `since` is when its message was sent, `badges` are (look, key of its text)."""
+    """A draft in the list. `since` is when its message was sent, `badges` are (look, key of its text); `due`: until
+    when its question has to be answered, None where no clock runs."""
 
     id: str
     community: str
@@ -34,6 +36,7 @@ class Line:
     first_line: str
     since: datetime
     badges: tuple[tuple[str, str], ...]
+    due: Due | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def _lines(db: ReadSession, services: Services, visitor: Visitor, rows: Sequence
     answering = drafts.message_ids(db, [row.id for row in rows])
     firsts = {draft_id: ids[0] for draft_id, ids in answering.items() if ids}
     asked = {message.id: message for message in messages.many(db, list(firsts.values()))}
-    clocks, now = clocks_of(db, answering), services.clock.now()
+    clocks = clocks_of(db, answering)
+    due = due_of(db, list(clocks.values()), services.clock.now())
     found = []
     for row in rows:
         message = asked.get(firsts.get(row.id, ""))
@@ -120,7 +124,8 @@ def _lines(db: ReadSession, services: Services, visitor: Visitor, rows: Sequence
             name=words.name(row.member_id),
             first_line=message.text.strip().partition("\n")[0][:80] if message else "",
             since=message.sent_at if message else row.created_at,
-            badges=(*_clock_badge(clocks.get(row.id), now), *_badges(row, message)),
+            badges=_badges(row, message),
+            due=due.get(clocks[row.id].object_id) if row.id in clocks else None,
         )
         found.append(line)
     return found

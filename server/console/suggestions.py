@@ -35,12 +35,12 @@ def show(
     request: Request,
     services: Here,
     visitor: Signed,
-    status: Annotated[str, Query(max_length=20)] = "new",
+    status: Annotated[str, Query(max_length=20)] = ALL,
     after: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Those with a status, the newest first."""
     visitor.caller.require(Scope.COMPLAINTS_READ)
-    chosen = status if status in (ALL, *SuggestionStatus) else SuggestionStatus.NEW.value
+    chosen = status if status in (ALL, *SuggestionStatus) else ALL
     within = visitor.within(services, Scope.COMPLAINTS_READ)
     place = paging.decode(after) if after else None
     with services.database.read() as db:
@@ -88,7 +88,7 @@ def _page(
         status=problem.status if problem else 200,
         current="complaints",
         chosen=status,
-        tabs=(*SuggestionStatus, ALL),
+        tabs=(ALL, *SuggestionStatus),
         suggestions=suggestion_views(db, services, rows),
         settable=_SETTABLE,
         departments=list(Department),
