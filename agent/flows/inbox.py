@@ -144,6 +144,7 @@ def think(services: Services, read: Read, *, with_model: bool = False) -> Though
     ended = follow_up.outcomes(read.opens, read.later, _likeness(services)) if read.opens else {}
     responded = follow_up.first_answers(read.opens, read.later, _likeness(services)) if read.opens else {}
     own = ended.pop(read.turn.head.id, None)
+    read = replace(read, turn=complaint_reading.in_context(read))
     found = tuple(case_intake.grievances(read.turn))
     thought = Thought(
         read.turn,

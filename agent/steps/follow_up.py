@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from core.text import normalize
-from core.vocabulary import ExpiredReason, SenderRole
+from core.vocabulary import ExpiredReason, SenderRole, Severity
 from core.yaml_text import load_yaml
 
 Likeness = Callable[[str, str], float]
@@ -227,6 +227,19 @@ def is_nudge(text: str) -> bool:
     """Whether a text is nothing but a call for attention."""
     lines = [line for line in normalize(text).text.splitlines() if line.strip()]
     return bool(lines) and all(_rule("nudge").fullmatch(line.strip(_EDGES + "!") or line) for line in lines)
+
+
+def unheard(text: str) -> bool:
+    """Whether somebody who has complained says that nobody answers."""
+    return _rule("unheard").search(normalize(text).text) is not None
+
+
+def threat(text: str) -> Severity | None:
+    """How grave it makes a complaint that its member says where they go with it next; None where they don't."""
+    plain = normalize(text).text
+    if _rule("threat_critical").search(plain):
+        return Severity.CRITICAL
+    return Severity.HIGH if _rule("threat_high").search(plain) else None
 
 
 def complaints_too(waiting: Sequence[_State], text: str) -> bool:

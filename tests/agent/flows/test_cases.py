@@ -160,6 +160,28 @@ def test_further_complaint_joins_and_severity_only_rises(house: House) -> None:
     assert case_of(house, case.message_id).severity == before
 
 
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("再不处理我就去投诉你们", "high"),
+        ("行，12315我已经登记了", "critical"),
+        ("人呢？催了三次了没一个理我的", "high"),
+    ],
+)
+def test_who_waits_goes_on_with_the_same_case(house: House, text: str, severity: str) -> None:
+    case = complain(house)
+    house.clock.advance(seconds=120)
+    complain(house, text, "m-2")
+    (row,) = all_cases(house)
+    assert row.id == case.id and Severity(row.severity).at_least(Severity(severity))
+
+
+def test_threat_without_a_case_opens_none(house: House) -> None:
+    house.say("行，12315我已经登记了", "m-1")
+    house.work()
+    assert all_cases(house) == []
+
+
 def test_two_things_in_one_burst_are_two_cases(house: House) -> None:
     first = house.say("买的锅三天就坏了，质量太差了", "m-1")
     house.clock.advance(seconds=2)
