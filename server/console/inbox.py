@@ -28,7 +28,7 @@ TABS: Final = ("open", "escalated", "decided")
 @dataclass(frozen=True, slots=True)
 class Line:
     """A draft in the list. `since` is when its message was sent, `badges` are (look, key of its text); `due`: until
-    when its question has to be answered, None where no clock runs."""
+    when its question has to be answered, None where no clock runs; a `statement` answers nobody's message."""
 
     id: str
     community: str
@@ -37,6 +37,7 @@ class Line:
     since: datetime
     badges: tuple[tuple[str, str], ...]
     due: Due | None = None
+    statement: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,11 @@ def _lines(db: ReadSession, services: Services, visitor: Visitor, rows: Sequence
             id=row.id,
             community=visitor.name_of(row.community_id),
             name=words.name(row.member_id),
-            first_line=message.text.strip().partition("\n")[0][:80] if message else "",
+            first_line=((message.text if message else row.text) or "").strip().partition("\n")[0][:80],
             since=message.sent_at if message else row.created_at,
             badges=_badges(row, message),
             due=due.get(clocks[row.id].object_id) if row.id in clocks else None,
+            statement=message is None,
         )
         found.append(line)
     return found

@@ -34,8 +34,9 @@ def test_board_case_and_bell(entered: Page, bot: Bot, url: str, house: Services)
     case = _case(bot)
     with house.database.write() as db:
         (owner,) = users.every(db)
-        place = {"community_id": "mama", "object_kind": "complaint", "object_id": case}
-        staff_notices.add(db, [owner.id], kind="clock_breach", **place)
+        staff_notices.add(
+            db, [owner.id], community_id="mama", kind="clock_breach", object_kind="complaint", object_id=case
+        )
     expect(page.locator(".toast", has_text="有新提醒")).to_be_visible(timeout=15_000)
     page.locator("#bell summary").click()
     page.locator("#notices").get_by_role("link", name=re.compile("客诉超时没回应")).click()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.flows import case_compensation
+from agent.flows import case_compensation, case_ends, crisis
 from agent.flows import cases as flow
 from agent.flows.case_compensation import Proposal
 from agent.flows.cases import Act
@@ -304,6 +304,7 @@ def test_case_of_another_community_is_hidden(services: Services, person: Person,
 
 def _place(db: Any, name: str) -> dict[str, Any]:
     row = communities.get(db, "mama")
+    assert row is not None
     values = {column.name: getattr(row, column.name) for column in row.__table__.columns}
     return values | {"id": name, "name": name, "parent_id": None}
 
@@ -426,4 +427,13 @@ def test_every_name_that_is_put_together() -> None:
     known = texts.load("zh-CN")
     wanted = [f"case_action.{one}" for one in CaseAction] + [f"case_answer.{one}" for one in CaseAnswer]
     wanted += [f"case_event.{state}" for state in CaseState if state is not CaseState.NEW]
+    reasons = (
+        "complaint_line",
+        "complaint_steps",
+        case_compensation.OFFER,
+        case_ends.RESULT,
+        crisis.OWN_WORDS,
+        "script",
+    )
+    wanted += [f"confidence_reason.{one}" for one in (*reasons, "satisfaction", "suggestion_status")]
     assert not [key for key in wanted if key not in known]
