@@ -41,7 +41,18 @@ def every(db: ReadSession, within: frozenset[str] | None = None) -> list[Communi
 
 
 def lineage(db: ReadSession, community_id: str) -> list[str]:
-    """The community's id and those above it, itself first; empty where it doesn't exist."""
+    """The community's id and those above it, itself first; empty where it doesn't exist. Remembered for the session:
+    one message asks for it many times, and no session moves a community."""
+    known: dict[str, list[str]] = db.info.setdefault("lineages", {})
+    if community_id not in known:
+        found = _lineage(db, community_id)
+        if not found:
+            return []
+        known[community_id] = found
+    return list(known[community_id])
+
+
+def _lineage(db: ReadSession, community_id: str) -> list[str]:
     up = sa.select(CommunityRow.id, CommunityRow.parent_id, sa.literal(0).label("height"))
     tree = up.where(CommunityRow.id == community_id).cte("lineage", recursive=True)
     above = sa.select(CommunityRow.id, CommunityRow.parent_id, tree.c.height + 1)
