@@ -12,12 +12,14 @@ from typing import Any, Final, NamedTuple
 
 from agent.flows import case_moves, case_owners, crisis, duty, risk_items
 from agent.services import Services
+from agent.steps import incident_words
 from agent.steps import incidents as step
 from agent.steps.incidents import Said
 from core import catalogue, log, tunables
 from core.caller import Caller, system_caller
 from core.ids import new_id
 from core.vocabulary import OPEN_CASE_STATES, IncidentStatus, Severity
+from knowledge.embeddings import Vector
 from prompts.loader import render
 from store import cases, changes, communities, incidents, settings, staff_notices, users
 from store.audit import Deed
@@ -107,19 +109,21 @@ def _near(db: ReadSession, case: CaseRow, limits: Limits) -> list[Near]:
 
 
 def _said(one: Near) -> Said:
-    return Said(one.case_id, one.member_id, one.category, one.topic, one.said_at)
+    words = incident_words.read(one.text[:_MOST_TEXT] or one.quote)
+    return Said(one.case_id, one.member_id, one.category, one.topic, one.said_at, words)
 
 
 def _cosine(services: Services, near: Sequence[Near], case_id: str) -> step.Cosine:
-    """Of a case with those near it, embedded once; what was not there then is alike by its topic only."""
-    case = next(one for one in near if one.case_id == case_id)
-    asked = [one for one in near if not step.same_topic(_said(one), _said(case)) or one is case]
-    known: dict[str, float] = {}
-    if len(asked) > 1:
-        vectors = services.knowledge.embedder.embed([one.text[:_MOST_TEXT] or one.quote for one in asked])
-        own = vectors[asked.index(case)]
-        known = {one.case_id: float(own @ vector) for one, vector in zip(asked, vectors, strict=True)}
-    return lambda one, other: known.get(other if one == case_id else one, 0.0)
+    """Of those near a case, embedded once where words alone don't tie all of its category to it; what was not there
+    then is alike by its words only."""
+    said = [_said(one) for one in near]
+    own = next(one for one in said if one.case_id == case_id)
+    tied = {one.case_id for one in step.chain(own, said, step.links(said))}
+    known: dict[str, Vector] = {}
+    if any(one.case_id not in tied and step.comparable(own, one) for one in said):
+        vectors = services.knowledge.embedder.embed([one.text[:_MOST_TEXT] or one.quote for one in near])
+        known = {one.case_id: vector for one, vector in zip(near, vectors, strict=True)}
+    return lambda one, other: float(known[one] @ known[other]) if one in known and other in known else 0.0
 
 
 def _settle(
@@ -129,17 +133,20 @@ def _settle(
     case = cases.get(db, case_id)
     if case is None or case.incident_id is not None or case.state not in OPEN_CASE_STATES:
         return None, False
-    near = _near(db, case, limits)
-    own = next((one for one in near if one.case_id == case_id), None)
-    if own is None:
+    near = {one.case_id: one for one in _near(db, case, limits)}
+    if case_id not in near:
         return None, False
-    related = [one for one in near if one is not own and step.alike(_said(own), _said(one), cosine)]
-    open_ = incidents.open_among(db, {one.incident_id for one in related if one.incident_id is not None})
-    if open_:
-        put_in(db, open_[0], [case_id], by=WORKER)
-        return open_[0].id, False
-    free = [_said(one) for one in related if one.incident_id is None]
-    crowd = step.crowd(_said(own), free, window=limits.window, least=limits.least)
+    said = {key: _said(one) for key, one in near.items()}
+    linked = step.links(list(said.values()), cosine)
+    ids = {one.incident_id for one in near.values() if one.incident_id is not None}
+    open_ = {row.id: row for row in incidents.open_among(db, ids)}
+    live = [said[key] for key, one in near.items() if one.incident_id is None or one.incident_id in open_]
+    for one in step.chain(said[case_id], live, linked):
+        if (incident_id := near[one.case_id].incident_id) is not None:
+            put_in(db, open_[incident_id], [case_id], by=WORKER)
+            return incident_id, False
+    free = [one for one in live if near[one.case_id].incident_id is None]
+    crowd = step.crowd(said[case_id], free, linked, window=limits.window, least=limits.least)
     return (_open(db, services, case, crowd, limits), True) if crowd else (None, False)
 
 

@@ -138,6 +138,25 @@ def test_two_troubles_of_one_category_do_not_mix(house: House) -> None:
     assert found(house) == []
 
 
+def test_three_broken_things_of_a_bare_category_are_no_incident(house: House) -> None:
+    # scope: 27
+    for number, text in enumerate(("围兜掉色", "奶瓶漏水", "推车轮子掉了")):
+        complain(house, f"m{number}", text, after=number * 5, topic="product_quality")
+    assert found(house) == []
+
+
+def test_echoes_and_shared_words_make_one_incident(house: House) -> None:
+    # scope: 27
+    said = ("跳绳的手柄一甩就飞出去，吓死人", "我家也是！差点打到娃", "跳绳手柄飞出去砸了电视，赔不赔")
+    ids = [complain(house, f"m{n}", text, after=n * 8, topic="product_quality") for n, text in enumerate(said)]
+    other = complain(house, "x", "书架的板子是歪的", after=25, topic="product_quality")
+    late = complain(house, "y", "我的也飞出去过，跳绳还敢用吗", after=40, topic="product_quality")
+    (incident,) = found(house)
+    assert (incident.cases, incident.members) == (4, 4)
+    assert {case_of(house, one).incident_id for one in [*ids, late]} == {incident.id}
+    assert case_of(house, other).incident_id is None
+
+
 def test_later_cases_join_within_the_window_of_the_last_one(house: House) -> None:
     for number, who in enumerate("abc"):
         complain(house, who, after=number)
