@@ -39,6 +39,7 @@ def check(
     place: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
     """Check; an empty text shows the form again. Nothing is stored."""
+    visitor.caller.require(Scope.COPY_CHECK)
     written = text.strip().replace("\r\n", "\n")
     asked = Wanted(written, tuple(filter(None, [sources.strip()])), (), place or None)
     hits = copy_review.check(services, visitor.caller, asked) if written else None

@@ -50,6 +50,7 @@ def find(
     by: Annotated[str, Form(max_length=40)] = "name",
 ) -> Response:
     """Look-up by a form that is sent, not by an address: addresses are logged and remembered."""
+    visitor.caller.require(Scope.MEMBERS_READ)
     value = sought.strip()
     if not value:
         return RedirectResponse("/console/members", 303)

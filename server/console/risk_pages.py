@@ -50,6 +50,7 @@ def try_out(
     role: Annotated[SenderRole, Form()] = SenderRole.MEMBER,
 ) -> Response:
     """Screen the text; nothing is stored, so that any member's words may be tried."""
+    visitor.caller.require(Scope.RISKS_READ)
     text = text.replace("\r\n", "\n").strip()
     tried = risk_trial.try_out(services, visitor.caller, text, place or None, role) if text else None
     return _page(request, visitor, text, place, role, tested_view(text, tried) if tried else None)

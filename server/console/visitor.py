@@ -12,7 +12,7 @@ from agent.flows.access import SignedIn
 from agent.services import Services
 from core.caller import Caller
 from core.catalogue import best_locale
-from core.errors import Forbidden
+from core.errors import Forbidden, Unauthenticated
 from core.scopes import Scope
 from server.console import texts
 from server.state import COOKIE, services_of, session_of
@@ -25,8 +25,11 @@ LOGIN: Final = "/console/login"
 _YEAR: Final = 365 * 24 * 3600
 
 
-class SignInNeeded(Exception):
-    """Nobody is signed in: the page is shown after signing in."""
+class SignInNeeded(Unauthenticated):
+    """Nobody is signed in: the page is shown after signing in; what scripts call answers with a problem."""
+
+    def __init__(self) -> None:
+        super().__init__("key_missing")
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,7 @@ class ImportedView(BaseModel):
 @router.post("/v1/members/import", status_code=201, max_body_size=MOST_FILE)
 def import_(document: Annotated[dict[str, Any], Body()], services: Here, caller: Whoever) -> ImportedView:
     """Make the member of an exported document anew, under the same id."""
+    caller.require(Scope.MEMBERS_EDIT)
     done = member_files.load(services, caller, document)
     return ImportedView(id=done.member_id, messages=done.messages, events=done.events)
 

@@ -1,14 +1,16 @@
 """A deployment with two groups, somebody of every role, and what is needed to call every route once."""
 
 import logging
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 
 from agent.flows import access, communities, events, risks, webhooks
 from agent.flows import knowledge as knowledge_flow
@@ -39,6 +41,20 @@ def routes(app: FastAPI) -> Iterator[str]:
             path = str(getattr(one, "path", "")).replace(":path}", "}")
             found |= {f"{method} {path}" for method in getattr(one, "methods", None) or () if method != "HEAD"}
     yield from sorted(found)
+
+
+def _fields(dependant: Any) -> list[Any]:
+    return [*dependant.body_params, *(field for one in dependant.dependencies for field in _fields(one))]
+
+
+def _forms(app: FastAPI) -> dict[str, list[Any]]:
+    """What the forms of the console must hold, by route; the contract doesn't tell."""
+    found: dict[str, list[Any]] = {}
+    for route in app.routes:
+        for one in route.effective_route_contexts() if hasattr(route, "effective_route_contexts") else ():
+            if str(one.path).startswith("/console/") and "POST" in one.methods:
+                found[f"POST {one.path}"] = _fields(one.dependant)
+    return found
 
 
 @dataclass(frozen=True)
@@ -246,8 +262,9 @@ _DECIDE = {"decision": "reject", "version": 1, "reason": "x"}
 class Bodies:
     """What each route is sent: as little as its schema takes, so that the look at permissions is reached."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._document = document
+    def __init__(self, app: FastAPI) -> None:
+        self._document = app.openapi()
+        self._fields = _forms(app)
 
     def of(self, route: str, place: str, ids: dict[str, str]) -> dict[str, Any]:
         """`json`, `data` (a form), `content`, `params`."""
@@ -255,7 +272,7 @@ class Bodies:
         method, path = route.split(" ")
         operation = self._document["paths"].get(path, {}).get(method.lower())
         if operation is None:
-            return own
+            return self._form(route, place) | own
         params = {
             one["name"]: self._value(one["schema"], one["name"], place)
             for one in operation.get("parameters", ())
@@ -266,6 +283,17 @@ class Bodies:
         if schema is not None and operation["requestBody"].get("required"):
             made["json"] = self._value(schema, "", place)
         return made | own
+
+    def _form(self, route: str, place: str) -> dict[str, Any]:
+        if " /console/api/" in route:
+            return {}
+        data = {}
+        for one in self._fields.get(route, ()):
+            if one.field_info.is_required():
+                schema = TypeAdapter(Annotated[one.field_info.annotation, one.field_info]).json_schema()
+                schema = schema.get("$defs", {}).get(schema.get("$ref", "").split("/")[-1], schema)
+                data[one.alias] = self._value(schema, one.alias, place)
+        return {"data": data}
 
     def _value(self, schema: dict[str, Any], name: str, place: str) -> Any:
         if "$ref" in schema:
@@ -288,6 +316,8 @@ class Bodies:
 
     def _plain(self, schema: dict[str, Any], name: str, place: str) -> Any:
         kind = schema.get("type")
+        if choice := re.fullmatch(r"\^\((\w+)\|.*", schema.get("pattern", "")):
+            return choice[1]
         if kind == "object":
             wanted = {*schema.get("required", ()), "community_id", "community"} & schema.get("properties", {}).keys()
             return {one: self._value(schema["properties"][one], one, place) for one in sorted(wanted)}
@@ -300,8 +330,17 @@ class Bodies:
 def _own(route: str, place: str, ids: dict[str, str]) -> dict[str, Any]:
     """What a schema alone doesn't tell, and forms of the console."""
     there = {"community_id": place}
+    message = {
+        "channel": "wecom",
+        "sender": {"id": "wx-new"},
+        "text": "你好",
+        "sent_at": _AT,
+        "message_id": new_id("x"),
+    }
     return {
-        "POST /v1/drafts/{draft_id}/pick": {"json": {"entry_id": ids["entry_id"], "version": 1}},
+        "POST /v1/messages": {"json": message | there},
+        "POST /v1/messages:batch": {"json": {"messages": [message | there]}},
+        "POST /v1/drafts/{draft_id}/pick": {"json": {"entry_id": ids["entry_id"]}},
         "POST /v1/members/import": {"json": {}},
         "POST /v1/members/find": {"json": {"channel": "wecom", "contact": f"wx-{place}"}},
         "PUT /v1/knowledge/entries/{entry_id}": {
@@ -319,13 +358,27 @@ def _own(route: str, place: str, ids: dict[str, str]) -> dict[str, Any]:
         "POST /v1/communities": {
             "json": {"id": "new", "name": "新群", "type": "interest", "channel": "wecom", "parent_id": "root"}
         },
-        "POST /v1/keys": {"json": {"name": "new"}},
+        "POST /v1/keys": {"json": {"name": "new", "communities": [place]}},
         "POST /v1/users": {"json": {"login": "new", "name": "新人", "role": "bot"}},
         "PUT /v1/settings/{key}": {"json": {"value": "friendly", "community_id": place}},
         "POST /console/api/drafts/{draft_id}/decision": {"json": _DECIDE},
         "POST /console/api/drafts/{draft_id}/snooze": {"json": {"minutes": 10}},
-        "POST /console/api/paste": {"json": there | {"text": "你好", "name": "小李", "conversation": "group"}},
-        "POST /console/api/knowledge/import": {"content": b"[]", "params": {"dry_run": True}},
+        "POST /console/api/paste": {"json": there | {"text": "你好", "nickname": "小李"}},
+        "POST /console/api/knowledge/import": {"content": b"[]", "params": {"dry_run": True, "name": "a.yaml"}},
+        "POST /console/members": {"data": {"sought": "小满"}},
+        "POST /console/members/{member_id}/erase": {"data": {"typed": ids["member_id"][-6:], "reason": "本人申请"}},
+        "POST /v1/complaints/{case_id}/compensation": {"json": {"version": 1, "kind": "coupon", "cents": 100}},
+        "POST /v1/incidents/{incident_id}/actions": {"json": {"action": "close", "version": 1, "text": "已处理"}},
+        "POST /v1/knowledge/entries": {
+            "json": {
+                "id": f"new-{place}",
+                "kind": "faq",
+                "title": "一",
+                "phrasings": ["问"],
+                "answer": "答",
+                "community": place,
+            }
+        },
         "POST /console/api/risks/{risk_id}/decision": {"json": {"decision": "dismiss", "version": 1}},
         "GET /console/api/risks/{risk_id}/texts": {"params": {"action": "mute", "minutes": 10}},
         "POST /console/knowledge/test/phrasing": {"data": {"entry_id": ids["entry_id"], "text": "快递呢"}},
@@ -341,6 +394,14 @@ def copied(path: str) -> sqlite3.Connection:
         source.backup(kept)
     source.close()
     return kept
+
+
+def same(kept: sqlite3.Connection, path: str) -> bool:
+    """Whether nothing was audited since."""
+    with sqlite3.connect(path) as now:
+        found = now.execute("SELECT number FROM audit_head").fetchone()
+    now.close()
+    return bool(found == kept.execute("SELECT number FROM audit_head").fetchone())
 
 
 def put_back(kept: sqlite3.Connection, path: str) -> None:
