@@ -60,7 +60,7 @@ def _row(deed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class _Anchor(click.ParamType):
+class _Anchor(click.ParamType[dict[str, Any]]):
     """NUMBER:HASH, as `qunzhu audit anchor` prints it."""
 
     name = "anchor"

@@ -74,7 +74,7 @@ def _page(
     given = {name: value for name, value in asked.items() if value}
     more = urlencode(given | {"before": found[-1]["number"]}) if len(found) == SHOWN else None
     known = [key.removeprefix(_ACTIONS) for key in texts.load(visitor.locale) if key.startswith(_ACTIONS)]
-    context = {"asked": asked, "deeds": found, "more": more, "actions": known, "verified": verified}
+    context: dict[str, Any] = {"asked": asked, "deeds": found, "more": more, "actions": known, "verified": verified}
     return page(request, "audit.html", visitor, current="audit", **context)
 
 

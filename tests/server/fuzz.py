@@ -47,7 +47,7 @@ def run(app: FastAPI, world: matrix.World, calls: int, seed: int) -> tuple[Count
     """How often each status was answered, and the server errors. Half of the addresses name objects that there are."""
     document = app.openapi()
     schema = schemathesis.openapi.from_dict(document)
-    operations = [one.ok() for one in schema.get_all_operations()]
+    operations: list[Any] = [getattr(one, "ok")() for one in schema.get_all_operations()]  # noqa: B009
     wanted = [one for one in operations if one.label not in SLOW]
     each = max(1, calls // (len(wanted) * len(_MODES)))
     choice = random.Random(seed)

@@ -145,7 +145,7 @@ def _login(house: House, caller: Caller) -> str:
 def _seeded(house: House, place: str) -> dict[str, str]:
     """One object of every kind in this group, by the name of its place in addresses."""
     services, owner = house.services, house.owner
-    there = {"community_id": place}
+    there: dict[str, Any] = {"community_id": place}
     text = f"{MARK}，快递到哪了" if place == OTHER else "快递到哪了"
     message = house.say(text, f"m-{place}", sender={"id": f"wx-{place}", "name": MARK[:2]}, **there)
     member = house.message_row(message).member_id or ""
@@ -290,7 +290,8 @@ class Bodies:
         data = {}
         for one in self._fields.get(route, ()):
             if one.field_info.is_required():
-                schema = TypeAdapter(Annotated[one.field_info.annotation, one.field_info]).json_schema()
+                adapter: TypeAdapter[Any] = TypeAdapter(Annotated[one.field_info.annotation, one.field_info])
+                schema = adapter.json_schema()
                 schema = schema.get("$defs", {}).get(schema.get("$ref", "").split("/")[-1], schema)
                 data[one.alias] = self._value(schema, one.alias, place)
         return {"data": data}
@@ -337,7 +338,7 @@ def _own(route: str, place: str, ids: dict[str, str]) -> dict[str, Any]:
         "sent_at": _AT,
         "message_id": new_id("x"),
     }
-    return {
+    known: dict[str, dict[str, Any]] = {
         "POST /v1/messages": {"json": message | there},
         "POST /v1/messages:batch": {"json": {"messages": [message | there]}},
         "POST /v1/drafts/{draft_id}/pick": {"json": {"entry_id": ids["entry_id"]}},
@@ -384,7 +385,8 @@ def _own(route: str, place: str, ids: dict[str, str]) -> dict[str, Any]:
         "POST /console/knowledge/test/phrasing": {"data": {"entry_id": ids["entry_id"], "text": "快递呢"}},
         "POST /console/risks/rules": {"data": {"community": place}, "params": {"community": place}},
         "POST /console/risks/rules/try": {"data": {"community": place}, "params": {"community": place}},
-    }.get(route, {})
+    }
+    return known.get(route, {})
 
 
 def copied(path: str) -> sqlite3.Connection:
