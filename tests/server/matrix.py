@@ -290,7 +290,8 @@ class Bodies:
         data = {}
         for one in self._fields.get(route, ()):
             if one.field_info.is_required():
-                adapter: TypeAdapter[Any] = TypeAdapter(Annotated[one.field_info.annotation, one.field_info])
+                wanted: Any = Annotated[one.field_info.annotation, one.field_info]
+                adapter: TypeAdapter[Any] = TypeAdapter(wanted)
                 schema = adapter.json_schema()
                 schema = schema.get("$defs", {}).get(schema.get("$ref", "").split("/")[-1], schema)
                 data[one.alias] = self._value(schema, one.alias, place)

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -306,11 +305,14 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_work(chain: Database)
 def test_verifying_while_others_write_finds_nothing_wrong(chain: Database) -> None:
     """The walk, the head and the noted heads must be of one moment."""
 
-    def write(number: int) -> None:
+    def write(number: int) -> Any:
         with chain.write() as db:
             db.audit(_deed(number))
 
-    calls: list[Callable[[], Any]] = [lambda n=n: write(n) if n % 2 else chain.verify_audit() for n in range(60)]
+    def call(number: int) -> Any:
+        return write(number) if number % 2 else chain.verify_audit()
+
+    calls = [lambda n=n: call(n) for n in range(60)]
     found = [one for one in in_parallel(6, calls) if one is not None]
     assert len(found) == 30
     assert all(isinstance(one, Verified) and one.broken_at is None for one in found)
