@@ -45,7 +45,7 @@ VECTOR_SCALE: Final = 2.0
 FEWEST_ROWS: Final = 2
 """Runs that stand in fewer rows are left out."""
 FOLDS: Final = 5
-SPREAD: Final = (0.4, 0.6)
+SPREAD: Final = (0.5, 0.6)
 """Between these the limit of detection is looked for: a few thousand rows make more of it a matter of chance."""
 ORDINARY: Final = "ordinary"
 SURE_KIND: Final = 0.6
