@@ -46,7 +46,8 @@ FEWEST_ROWS: Final = 2
 """Runs that stand in fewer rows are left out."""
 FOLDS: Final = 5
 SPREAD: Final = (0.5, 0.6)
-"""Between these the limit of detection is looked for: a few thousand rows make more of it a matter of chance."""
+"""Between these the limit of detection is looked for: a few thousand rows make more of it a matter of chance, and they
+hold more complaints than a group does, which makes a limit below an even chance look good."""
 ORDINARY: Final = "ordinary"
 SURE_KIND: Final = 0.6
 """Score from which triage is believed about an ordinary text."""
