@@ -3,7 +3,7 @@ answer of staff acknowledges them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from agent.flows import (
     case_drafts,
@@ -177,7 +177,8 @@ def acknowledge(
     case_moves.stop_clock(db, services, row, stopper, at, "answered")
     if row.state != CaseState.NEW:
         # Whoever is at it goes on: a case that is open again is taken up by its owner.
-        case_events.add(db, row.id, "answered", stopper, **details)
+        noted: dict[str, Any] = dict(details)
+        case_events.add(db, row.id, "answered", stopper, **noted)
         return False
     owner = row.owner_id or user_id or case_owners.fallback(db, row)
     details = {**details, "owner": owner or ""}

@@ -238,7 +238,7 @@ def _told(db: WriteSession, place: Place, group: Sequence[Alarm], names: Sequenc
         community=risk_items.community_name(db, first.community_id),
         kind=ClockKind(first.kind),
         mark=group[0].mark,
-        count=len(group),
+        number=len(group),
         limit=first.limit_seconds // 60,
         left=math.ceil(left / 60),
         object_id=first.object_id,

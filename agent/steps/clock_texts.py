@@ -9,13 +9,13 @@ from prompts.loader import render
 
 
 class Told(NamedTuple):
-    """`count` clocks at once, one of which is about `object_id`; `limit` and `left` in minutes. `people` are names of
+    """`number` clocks at once, one of which is about `object_id`; `limit` and `left` in minutes. `people` are names of
     the staff who are called, `role` whose turn it is on the ladder."""
 
     community: str
     kind: ClockKind
     mark: ClockMark
-    count: int
+    number: int
     limit: int
     left: int
     object_id: str
@@ -32,7 +32,7 @@ def alert(told: Told) -> str:
         community=told.community,
         complaint=told.kind is ClockKind.COMPLAINT,
         mark=told.mark.value,
-        count=told.count,
+        count=told.number,
         limit=told.limit,
         left=told.left,
         object=told.object_id,

@@ -54,7 +54,7 @@ class SuggestionPage(BaseModel):
 def page(
     services: Here,
     caller: Whoever,
-    status: Annotated[list[SuggestionStatus], Query()] = list(SuggestionStatus),
+    status: Annotated[list[SuggestionStatus], Query()] = list(SuggestionStatus),  # noqa: B006
     department: Department | None = None,
     community: Community = None,
     limit: paging.Limit = 50,

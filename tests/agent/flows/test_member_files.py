@@ -120,7 +120,8 @@ def test_a_broken_document_brings_nothing(
 ) -> None:
     document = json.loads(member_files.export(services, owner, member_id, "本人要求").model_dump_json())
     boss = access.caller_of_login(elsewhere, None)
-    for wrong in ({}, document | {"messages": [{"id": "x"}]}, document | {"extra": 1}):
+    broken: tuple[dict[str, Any], ...] = ({}, document | {"messages": [{"id": "x"}]}, document | {"extra": 1})
+    for wrong in broken:
         with pytest.raises(BadInput, match="member_file_invalid"):
             member_files.load(elsewhere, boss, wrong)
     with pytest.raises(BadInput, match="member_file_newer"):
