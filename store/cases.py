@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.vocabulary import OPEN_CASE_STATES, CaseState
 from store.base import Base, Id, insert_new
+from store.members import MemberRow
 from store.session import ReadSession, WriteSession
 
 
@@ -196,6 +197,13 @@ def told_and_silent(db: ReadSession, limit: int) -> list[CaseRow]:
     row = CaseRow
     query = sa.select(row).where(row.state == CaseState.RESOLVED, row.told_at.is_not(None), row.answer.is_(None))
     return list(db.execute(query.order_by(row.told_at, row.id).limit(limit)).scalars())
+
+
+def of_erased(db: ReadSession, limit: int) -> list[str]:
+    """Ids of open cases whose members were erased, the oldest first."""
+    query = sa.select(CaseRow.id).join(MemberRow, MemberRow.id == CaseRow.member_id)
+    query = query.where(MemberRow.erased_at.is_not(None), CaseRow.state.in_(OPEN_CASE_STATES))
+    return list(db.execute(query.order_by(CaseRow.opened_at, CaseRow.id).limit(limit)).scalars())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from core import tunables
 from core.caller import Caller, system_caller
 from core.errors import Conflict
 from core.office_hours import NeverOpen
-from core.vocabulary import Band, CaseAnswer, CaseState, DeliveryKind, ExpiredReason
+from core.vocabulary import OPEN_CASE_STATES, Band, CaseAnswer, CaseState, DeliveryKind, ExpiredReason
 from store import cases, changes, communities, drafts, messages, settings
 from store.cases import CaseRow
 from store.drafts import DraftRow
@@ -23,6 +23,7 @@ from store.vault import Protected
 SWEEPER: Final = system_caller("cases")
 RESULT: Final = "complaint_result"
 """The confidence's reason by which a draft that tells the result is known."""
+ERASED: Final = "member_erased"
 _MOST: Final = 200
 
 
@@ -118,10 +119,16 @@ def silent_until(db: ReadSession, row: CaseRow) -> datetime | None:
 
 
 def dismiss(
-    db: WriteSession, services: Services, by: Caller, row: CaseRow, *, note: Protected | None = None
+    db: WriteSession,
+    services: Services,
+    by: Caller,
+    row: CaseRow,
+    *,
+    note: Protected | None = None,
+    why: str | None = None,
 ) -> CaseRow:
-    """It was no complaint, a person says why: a false alarm. Its clock stops, its open drafts go."""
-    details = {"category": row.category, "severity": row.severity}
+    """It was no complaint, a person says why: a false alarm. Its clock stops, its open drafts go. `why` is a code."""
+    details = {"category": row.category, "severity": row.severity} | ({"why": why} if why else {})
     moved = case_moves.move(db, by, row, CaseState.DISMISSED, note=note, details=details)
     case_moves.stop_clock(db, services, moved, by.id, db.now, "dismissed")
     _put_away(db, row)
@@ -138,12 +145,24 @@ def _put_away(db: WriteSession, row: CaseRow) -> None:
 
 
 def sweep(services: Services) -> int:
-    """Close cases whose members were told and said nothing for 72 business hours, or answered that all is well; how
-    many."""
+    """Close cases whose members were told and said nothing for 72 business hours, and put away those whose members were
+    erased: nobody is left to be answered; how many."""
     now = services.clock.now()
     with services.database.read() as db:
         waiting = [row.id for row in cases.told_and_silent(db, _MOST) if (silent_until(db, row) or now) < now]
-    return sum(_close_silent(services, case_id) for case_id in waiting)
+        orphaned = cases.of_erased(db, _MOST)
+    closed = sum(_close_silent(services, case_id) for case_id in waiting)
+    return closed + sum(_put_away_erased(services, case_id) for case_id in orphaned)
+
+
+def _put_away_erased(services: Services, case_id: str) -> bool:
+    with services.database.write() as db:
+        row = cases.lock(db, case_id)
+        if row is None or row.state not in OPEN_CASE_STATES:
+            return False
+        dismiss(db, services, SWEEPER, row, why=ERASED)
+        changes.note(db, changes.COMPLAINTS)
+    return True
 
 
 def _close_silent(services: Services, case_id: str) -> bool:

@@ -60,12 +60,13 @@ def move(
     details: dict[str, Any] | None = None,
     **values: Any,
 ) -> CaseRow:
-    """The case in its next state. `values` are the columns that change with it, `note` the words for its history.
+    """The case in its next state. `values` are the columns that change with it, `note` the words for its history; a
+    code in `details["why"]` is a reason too.
 
     Raises `Conflict` (`case_state`, `case_needs_owner`, `case_needs_result`, `case_not_told`, `case_needs_answer`,
     `case_changed`) with what stands now, `BadInput` `reason_missing`.
     """
-    has_reason = note is not None and bool(note.masked.strip())
+    has_reason = (note is not None and bool(note.masked.strip())) or "why" in (details or {})
     code = refusal(standing(row, values, reason=has_reason), to)
     if code == "reason_missing":
         raise BadInput(code, extra={"field": "text"})

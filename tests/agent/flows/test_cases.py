@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import case_compensation, case_ends, deliveries
+from agent.flows import case_compensation, case_ends, deliveries, erasure
 from agent.flows import cases as flow
 from agent.flows import settings as settings_flow
 from agent.flows.case_compensation import Proposal
@@ -261,6 +261,17 @@ def test_silence_closes_after_72_business_hours(house: House) -> None:
     assert case_ends.sweep(house.services) == 1
     now = case_of(house, case.message_id)
     assert (now.state, now.answer) == (CaseState.CLOSED, CaseAnswer.NO_ANSWER)
+
+
+def test_nobody_waits_for_an_erased_member(house: House) -> None:
+    case = complain(house)
+    assert case.member_id is not None
+    erasure.erase(house.services, house.owner, case.member_id)
+    assert case_ends.sweep(house.services) == 1
+    now = case_of(house, case.message_id)
+    assert (now.state, now.quote) == (CaseState.DISMISSED, "")
+    assert clock_state(house, case) == "stopped"
+    assert case_ends.sweep(house.services) == 0
 
 
 def test_complaint_about_a_closed_case_opens_it_again(house: House) -> None:
