@@ -176,10 +176,11 @@ def test_who_waits_goes_on_with_the_same_case(house: House, text: str, severity:
     assert row.id == case.id and Severity(row.severity).at_least(Severity(severity))
 
 
-def test_threat_without_a_case_opens_none(house: House) -> None:
+def test_threat_by_itself_is_a_case_that_somebody_looks_at(house: House) -> None:
     house.say("行，12315我已经登记了", "m-1")
     house.work()
-    assert all_cases(house) == []
+    (row,) = all_cases(house)
+    assert (row.category, row.severity) == ("other", "critical")
 
 
 def test_two_things_in_one_burst_are_two_cases(house: House) -> None:
