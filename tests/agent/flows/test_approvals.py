@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from agent.flows import approvals, deliveries, settings
 from agent.flows.outgoing import Words
 from core.errors import BadInput, Conflict, Forbidden, NotFound
-from core.vocabulary import Decision, DeliveryState, DraftStatus, Requires
+from core.vocabulary import Decision, DeliveryState, DraftStatus, Requires, RequiresCause
 from store import audit, drafts
 from store.audit import AuditRow
 from store.drafts import DraftVersionRow
@@ -114,7 +114,7 @@ def test_crisis_draft_is_released_by_a_manager_only(house: House) -> None:
 
 def test_compensation_needs_its_own_scope(house: House) -> None:
     # scope: 26
-    (draft_id,) = house.make_drafts(1, requires=Requires.MANAGER, case_id="case-1")
+    (draft_id,) = house.make_drafts(1, requires=Requires.MANAGER, cause=RequiresCause.COMPENSATION)
     with pytest.raises(Forbidden) as caught:
         house.decide(draft_id, caller=house.user("service"))
     assert caught.value.extra == {"scope": "compensation:approve"}
