@@ -69,10 +69,13 @@ document.addEventListener("input", (event) => {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-entry]");
   if (!button) return;
-  const form = document.querySelector(`[data-reply][data-draft="${button.dataset.draft}"]`);
+  const { draft, entry } = button.dataset;
   try {
-    const answer = await post(`/v1/drafts/${button.dataset.draft}/pick`, { entry_id: button.dataset.entry });
-    put(form, answer.text, answer.missing.map((name) => `{${name}}`).join(" "));
+    const answer = await post(`/v1/drafts/${draft}/pick`, { entry_id: entry });
+    // Sought only now: while the answer was under way the form may have been rendered anew, or have gone.
+    const form = document.querySelector(`[data-reply][data-draft="${draft}"]`);
+    if (textIn(form)) put(form, answer.text, answer.missing.map((name) => `{${name}}`).join(" "));
+    else keep(draft, answer.text);
   } catch (error) {
     tell(error);
   }
