@@ -190,7 +190,7 @@ def test_draft_does_not_wait_for_the_judging_nor_change_by_it(wise: House) -> No
 
 def test_no_second_call_after_completion(house: House) -> None:
     model = model_of(house, *[NO] * 9)
-    first, second = house.say("有人吗", "m-1"), house.say(ODD, "m-2")
+    first, second = house.say("在吗", "m-1"), house.say(ODD, "m-2")
     house.work()
     assert len(house.work_with_model()) == 2
     assert house.work() == [] and house.work_with_model() == []
@@ -286,7 +286,7 @@ def test_what_a_person_decided_meanwhile_stands(house: House, screen: Screen) ->
 
 def test_every_uncertain_message_of_a_burst_is_judged_by_itself(house: House) -> None:
     model = model_of(house, NO, YES)
-    first, second = house.say("有人吗", "m-1"), house.say(ODD, "m-2")
+    first, second = house.say("在吗", "m-1"), house.say(ODD, "m-2")
     assert sorted(house.work()) == sorted([first, second])
     house.work_with_model()
     assert [call.object_id for call in model.calls] == [first, second]
@@ -303,7 +303,7 @@ def test_masked_text_only_is_asked_about(house: House) -> None:
 
 def test_slow_model_is_not_asked_about_the_rest_of_a_burst(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of(house, NO, NO)
-    first, second = house.say("有人吗", "m-1"), house.say(ODD, "m-2")
+    first, second = house.say("在吗", "m-1"), house.say(ODD, "m-2")
     house.work()
     moments = iter([0.0, 0.0, 1e6])
     monkeypatch.setattr("agent.flows.improving.time", SimpleNamespace(monotonic=lambda: next(moments)))
