@@ -42,7 +42,7 @@ def test_burst_ends_after_its_longest_time(wise: House) -> None:
 
 def test_two_members_in_between_are_two_bursts(wise: House) -> None:
     mine = [wise.say("买错了", "m-1"), wise.say("怎么退款呀", "m-3")]
-    theirs = [wise.say("请问多久", "m-2", sender=OTHER), wise.say("发货呀？", "m-4", sender=OTHER)]
+    theirs = [wise.say("请问多久", "m-2", sender=OTHER), wise.say("能寄出来呀？", "m-4", sender=OTHER)]
     assert sorted(wise.work()) == sorted(mine + theirs)
     assert wise.draft_of(mine[0]).text.startswith("七天内")  # type: ignore[union-attr]
     assert wise.draft_of(theirs[1]).text.startswith("付款后")  # type: ignore[union-attr]
