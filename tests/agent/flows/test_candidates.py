@@ -137,7 +137,7 @@ def test_what_abstains_for_another_reason_is_no_gap_in_the_knowledge(wise: House
 
 def test_a_burst_asks_once_and_with_all_its_words(wise: House) -> None:
     answering(wise, at=1.0)
-    for number, text in enumerate(("在吗", "我上个月办的会员卡", "丢了能补吗？")):
+    for number, text in enumerate(("在吗", "我想办会员卡", "丢了能补吗？")):
         wise.say(text, f"m-{number}")
     wise.work()
     assert gathering.gather(wise.services).questions == 1
