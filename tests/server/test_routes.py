@@ -38,8 +38,9 @@ def test_every_route_is_closed_by_default(stranger: TestClient, house: House) ->
     assert row_counts(house.services.database) == before
 
 
-# What a key without any scope may call: the list of communities (its own: none), nothing else.
-_HARMLESS = {("GET", "/v1/communities")}
+# What a key without any scope may call: the lists of communities and of notices (its own: none), and the notice on
+# privacy that members are shown anyway, nothing else.
+_HARMLESS = {("GET", "/v1/communities"), ("GET", "/v1/notices"), ("GET", "/v1/privacy/notice")}
 _BODIES: dict[str, Any] = {
     "/v1/messages": None,
     "/v1/keys": {"name": "x"},
