@@ -314,6 +314,8 @@ def test_secrets_are_only_the_owners_to_read(service: Path) -> None:
 
 def test_doctor_asks_the_service(qunzhu: Cli) -> None:
     found = {one["name"]: one["result"] for one in qunzhu("doctor", "--json").document["checks"]}
+    # The table of holidays ends with a year: near its end the day of the run decides.
+    assert found.pop("holidays") in ("ok", "warn")
     assert set(found.values()) == {"ok"}, found
 
 
