@@ -16,7 +16,7 @@ class Arrival(NamedTuple):
 
     community: str
     webhook_id: str
-    reply_to: str
+    reply_to: str | None
     begun: float
     answered: float
     status: int
@@ -40,8 +40,8 @@ class Book:
     lost_answers: set[str] = field(default_factory=set)
     """Drafts whose decision was carried out although its answer never came."""
     arrivals: list[Arrival] = field(default_factory=list)
-    posted: dict[str, str] = field(default_factory=dict)
-    """Pulled delivery id → the external id of the message it answers."""
+    posted: dict[str, str | None] = field(default_factory=dict)
+    """Pulled delivery id → the external id of the message it answers, None where it quotes none."""
     kills: list[float] = field(default_factory=list)
     sender_kills: list[float] = field(default_factory=list)
     """Kills of processes that push deliveries, by the clock on the wall (`time.time()`)."""

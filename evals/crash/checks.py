@@ -112,8 +112,10 @@ def _decisions(book: Book, made: Sequence[DraftRow], by_draft: Mapping[str, Sequ
 
 
 def _states(book: Book, places: Places, rows: Sequence[DeliveryRow]) -> None:
-    """Every delivery is settled, and what counts as delivered did arrive."""
+    """Every delivery is settled, what counts as delivered did arrive, and nothing else arrived."""
     arrived = {a.webhook_id for a in book.arrivals if _is_ok(a)} | set(book.posted)
+    for stray in sorted(({a.webhook_id for a in book.arrivals} | set(book.posted)) - {row.id for row in rows}):
+        book.violated("arrived_without_a_decision", stray)
     for row in rows:
         book.counts[f"deliveries_{row.state}"] += 1
         if row.state in _UNSETTLED:
@@ -160,14 +162,18 @@ def _repeat(book: Book, places: Places, webhook_id: str, first: Arrival, second:
 
 
 def _one_id_a_message(book: Book) -> None:
-    """Each message has a draft that is decided once: two ids that answer one message are two for one decision."""
-    ids: dict[str, set[str]] = defaultdict(set)
+    """Each message has a draft that is decided once: two ids that answer one message are two for one decision.
+
+    What goes to a complaint privately quotes no message; `_decisions` counts the deliveries of its draft, and `_states`
+    lets no id arrive that is none of them.
+    """
+    ids: dict[str | None, set[str]] = defaultdict(set)
     for arrival in book.arrivals:
         ids[arrival.reply_to].add(arrival.webhook_id)
     for delivery_id, reply_to in book.posted.items():
         ids[reply_to].add(delivery_id)
     for reply_to, found in ids.items():
-        if len(found) > 1:
+        if reply_to is not None and len(found) > 1:
             book.violated("two_ids_for_one_decision", f"{reply_to}: {sorted(found)}")
 
 

@@ -27,7 +27,7 @@ def endpoint(book: Book, community: str) -> Iterator[str]:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             time.sleep(random.uniform(0, _SLOW if random.random() < _SHARE_SLOW else _QUICK))
             status = 503 if random.random() < OVERLOADED else 204
-            _note(book, Arrival(community, body["id"], str(body["reply_to"]), begun, time.monotonic(), status))
+            _note(book, Arrival(community, body["id"], body["reply_to"], begun, time.monotonic(), status))
             self.send_response(status)
             self.end_headers()
 

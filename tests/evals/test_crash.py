@@ -16,7 +16,7 @@ from evals.crash.run import Plan, run
 PLACES = Places(plain="plain", idempotent="careful", pulled="pulled")
 
 
-def _arrived(community: str, at: float, status: int = 204, id_: str = "dlv_1", reply_to: str = "m-1") -> Arrival:
+def _arrived(community: str, at: float, status: int = 204, id_: str = "dlv_1", reply_to: str | None = "m-1") -> Arrival:
     return Arrival(community, id_, reply_to, at, at + 0.1, status)
 
 
@@ -50,6 +50,10 @@ def test_sent_again_where_the_kill_took_the_answer() -> None:
 def test_two_ids_for_one_decision() -> None:
     found = _violations(_arrived("careful", 1), _arrived("careful", 2, id_="dlv_2"))
     assert found == ["two_ids_for_one_decision"]
+
+
+def test_private_replies_quote_no_message() -> None:
+    assert _violations(_arrived("careful", 1, reply_to=None), _arrived("careful", 2, id_="dlv_2", reply_to=None)) == []
 
 
 def test_pulled_and_pushed() -> None:
