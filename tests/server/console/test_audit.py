@@ -1,7 +1,8 @@
 """操作记录 in the console: found by person, object, action and day; verified; every action has a name."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from server.console import texts
 
 ROOT = Path(__file__).parents[3]
 Person = Callable[..., TestClient]
-_OF_STATES = {
+_OF_STATES: dict[str, Sequence[StrEnum]] = {
     "draft": [DraftStatus.APPROVED, DraftStatus.MODIFIED, DraftStatus.REJECTED, DraftStatus.ESCALATED],
     "risk": [RiskStatus.CONFIRMED, RiskStatus.DISMISSED],
     "candidate": [CandidateStatus.ACCEPTED, CandidateStatus.REJECTED],
