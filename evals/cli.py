@@ -427,16 +427,19 @@ def fit_risk(
 
 @fit.command("complaint")
 @click.option("--data", type=_FILE, required=True, multiple=True, help="As the suite's rows.")
-@click.option("--ordinary", type=_FILE, multiple=True, help="Texts {id, text} that are no complaints.")
+@click.option("--questions", type=_FILE, multiple=True, help="Plain questions {id, text}; they count in full.")
+@click.option("--ordinary", type=_FILE, multiple=True, help="Texts {id, text} that are no complaints; they count less.")
 @_out
 @_json
-def fit_complaint(data: tuple[Path, ...], ordinary: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def fit_complaint(
+    data: tuple[Path, ...], questions: tuple[Path, ...], ordinary: tuple[Path, ...], out: Path, as_json: bool
+) -> None:
     """The heads that judge complaints."""
     del as_json
     from evals import fit_complaint as it
 
     place = _npz(out)
-    _finish(_run(lambda: it.run(data, ordinary, place, _encoder(), _progress)), None, ())
+    _finish(_run(lambda: it.run(data, questions, ordinary, place, _encoder(), _progress)), None, ())
 
 
 if __name__ == "__main__":

@@ -85,13 +85,20 @@ def read_turns(db: ReadSession, heads: Sequence[MessageRow]) -> list[Turn]:
 
 
 def assessed(services: Services, turn: Turn) -> Turn:
-    """The turn with what of it complains; nothing that staff says does."""
+    """The turn with what of it complains; nothing that staff says does. A scrap that may complain alone (买错了) does
+    not where all of it together surely does not (买错了 怎么退款呀)."""
     if turn.is_staff:
         return turn
     verdicts = {row.id: _assess(services, row.text) for row in turn.kept}
-    if len(verdicts) < 2 or any(one.is_complaint for one in verdicts.values()):
+    if len(verdicts) < 2 or any(one.is_complaint and not one.uncertain for one in verdicts.values()):
         return replace(turn, verdicts=verdicts)
-    return replace(turn, verdicts=verdicts, whole=_assess(services, turn.text))
+    whole = _assess(services, turn.text)
+    if not any(one.is_complaint for one in verdicts.values()):
+        return replace(turn, verdicts=verdicts, whole=whole)
+    if whole.is_complaint or whole.uncertain:
+        return replace(turn, verdicts=verdicts)
+    verdicts = {id: whole if one.is_complaint else one for id, one in verdicts.items()}
+    return replace(turn, verdicts=verdicts, whole=whole)
 
 
 def _assess(services: Services, text: str) -> Complaint:

@@ -114,7 +114,7 @@ def test_reject_with_reason_escalate_and_snooze(entered: Page, bot: Bot) -> None
 
 def test_nothing_drafted_take_the_nearest_entry(entered: Page, bot: Bot) -> None:
     page = entered
-    bot.say("帮我看看我的订单退款办好了吗", name="安安")
+    bot.say("我的退款到哪儿了，帮我查一下订单", name="安安")
     _open(page, "安安")
     expect(page.get_by_role("button", name="批准")).to_be_disabled()
     page.get_by_role("button", name="用这条作答").first.click()

@@ -58,9 +58,13 @@ def test_fitted_heads_come_back_and_hold(tmp_path: Path) -> None:
         tmp_path / "ordinary.jsonl",
         [{"id": "1", "text": "晚安各位"}, {"id": "2", "text": "加我领红包", "labels": ["ad_spam"]}],
     )
-    out = tmp_path / "complaint.npz"
-    report = fit_complaint.run([written(tmp_path / "rows.jsonl", rows())], [ordinary], out, Still(), lambda *_: None)
-    assert report.facts["rows"] == len(rows()) + 1
+    questions = written(
+        tmp_path / "questions.jsonl",
+        [{"id": "1", "text": "会员卡怎么办呀"}, {"id": "2", "text": "怎么还不发货，我要投诉你们！"}],
+    )
+    out, data = tmp_path / "complaint.npz", [written(tmp_path / "rows.jsonl", rows())]
+    report = fit_complaint.run(data, [questions], [ordinary], out, Still(), lambda *_: None)
+    assert report.facts["rows"] == len(rows()) + 2, "the advertisement and the complaint are left out"
     assert "pickle" not in out.with_suffix(".md").read_text("utf-8")
     made = load(out)
     broken, late, asked = (guess(made, one) for one in ("风扇用两天就坏了", "风扇的快递十天了还没到", "风扇怎么选呀"))
@@ -73,4 +77,4 @@ def test_fitted_heads_come_back_and_hold(tmp_path: Path) -> None:
 def test_one_sided_rows_are_refused(tmp_path: Path) -> None:
     file = written(tmp_path / "rows.jsonl", [one for one in rows() if one["is_complaint"]])
     with pytest.raises(BadFile, match="is_complaint"):
-        fit_complaint.run([file], [], tmp_path / "complaint.npz", Still(), lambda *_: None)
+        fit_complaint.run([file], [], [], tmp_path / "complaint.npz", Still(), lambda *_: None)

@@ -42,11 +42,23 @@ def test_burst_ends_after_its_longest_time(wise: House) -> None:
 
 def test_two_members_in_between_are_two_bursts(wise: House) -> None:
     mine = [wise.say("买错了", "m-1"), wise.say("怎么退款呀", "m-3")]
-    theirs = [wise.say("请问多久", "m-2", sender=OTHER), wise.say("能寄出来呀？", "m-4", sender=OTHER)]
+    theirs = [wise.say("请问多久", "m-2", sender=OTHER), wise.say("发货呀？", "m-4", sender=OTHER)]
     assert sorted(wise.work()) == sorted(mine + theirs)
     assert wise.draft_of(mine[0]).text.startswith("七天内")  # type: ignore[union-attr]
     assert wise.draft_of(theirs[1]).text.startswith("付款后")  # type: ignore[union-attr]
     assert row_counts(wise.services.database)["drafts"] == 2
+
+
+def test_scrap_that_may_complain_is_part_of_a_plain_question(wise: House) -> None:
+    alone = wise.say("买错了", "m-1", sender=OTHER)
+    wise.work()
+    assert wise.draft_of(alone).case_id is not None, "alone it is taken for a complaint, not surely"  # type: ignore[union-attr]
+    scrap, _ = wise.say("买错了", "m-2"), wise.say("怎么退款呀", "m-3")
+    wise.work()
+    assert wise.draft_of(scrap).case_id is None  # type: ignore[union-attr]
+    sure, _ = wise.say("我的奶粉少了一罐", "m-4"), wise.say("怎么退款呀", "m-5")
+    wise.work()
+    assert wise.draft_of(sure).case_id is not None  # type: ignore[union-attr]
 
 
 def test_message_during_the_thinking_begins_a_burst_of_its_own(wise: House) -> None:
