@@ -45,9 +45,11 @@ def open_services(
     progress: Callable[[int, int], None] | None = None,
     *,
     wait: bool = True,
+    eager: bool = True,
 ) -> Services:
     """Everything, ready to work: the schema current, roles and first owner there, the index reconciled. Without `wait`
-    an index that holds half of what it should is filled beside the work.
+    an index that holds half of what it should is filled beside the work. Without `eager` the encoder's weights and the
+    lexicons are read when they are first used (3 s), which many a command never does.
 
     Raises `Unavailable` (`database_unavailable`, `index_locked` where another process owns the data folder).
     """
@@ -72,7 +74,8 @@ def open_services(
     try:
         access.bootstrap(services)
         database.note_audit()
-        warm()
+        if eager:
+            _warm(encoder)
         if wait:
             knowledge.refresh(progress)
         else:
@@ -84,17 +87,21 @@ def open_services(
 
 
 def _encoder(env: Environment) -> Embedder:
-    """The embedded encoder, its weights loaded, or the configured endpoint."""
+    """The embedded encoder, or the configured endpoint."""
     if env.embeddings_url is None:
-        encoder = EmbeddedEncoder()
-        encoder.warm()
-        return encoder
+        return EmbeddedEncoder()
     return RemoteEncoder(
         env.embeddings_url,
         env.embeddings_model,
         env.embeddings_dimensions,
         api_key=env.embeddings_key.get_secret_value(),
     )
+
+
+def _warm(encoder: Embedder) -> None:
+    if isinstance(encoder, EmbeddedEncoder):
+        encoder.warm()
+    warm()
 
 
 def _model(env: Environment, database: Database, clock: Clock) -> "Model | None":

@@ -1,6 +1,7 @@
 """What all tests share: both databases, a clock that stands still, the real encoder, and no network beyond loopback."""
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -129,9 +130,25 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite file with the newest schema, to be copied: migrating takes 0.2 s, a copy nothing."""
+    path = tmp_path_factory.mktemp("migrated") / "qunzhu.db"
+    made = Database(f"sqlite:///{path}", ManualClock(NOW), Keyring(SECRET))
+    migrate.upgrade(made)
+    with made.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    made.close()
+    return path
+
+
 @pytest.fixture
-def database(database_url: str, clock: ManualClock, keyring: Keyring, tmp_path: Path) -> Iterator[Database]:
+def database(
+    database_url: str, clock: ManualClock, keyring: Keyring, tmp_path: Path, migrated: Path
+) -> Iterator[Database]:
     """An empty database with the newest schema."""
+    if database_url.startswith("sqlite"):
+        shutil.copyfile(migrated, tmp_path / "qunzhu.db")
     opened = Database(database_url, clock, keyring, anchors=tmp_path / anchors.FILE)
     migrate.upgrade(opened)
     yield opened

@@ -179,10 +179,10 @@ def opened(
     if worker and env.worker_threads == 0:
         env = env.model_copy(update={"worker_threads": 1})
     with waiting(word("opening", path=env.data_dir)):
-        # The import is what takes long: it brings the vector index and the encoder.
+        # The import is what takes long: it brings the vector index.
         from server.runtime import close_services, open_services
 
-        services = open_services(env, progress=progress or Bar(word("indexing")))
+        services = open_services(env, progress=progress or Bar(word("indexing")), eager=worker)
     try:
         yield services
     finally:
