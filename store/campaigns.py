@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.vocabulary import CampaignStatus, DeliveryKind, DeliveryState
 from store.base import Base, Id
 from store.deliveries import DeliveryRow
+from store.newest import newest_first
 from store.session import ReadSession, WriteSession
 
 
@@ -86,14 +87,12 @@ def page(
     limit: int = 50,
 ) -> list[CampaignRow]:
     """Campaigns of these communities (None for all), newest first; `before` is the last one of the page before."""
-    query = sa.select(CampaignRow).order_by(CampaignRow.created_at.desc(), CampaignRow.id.desc()).limit(limit)
+    query = sa.select(CampaignRow)
     if communities is not None:
         query = query.where(CampaignRow.community_id.in_(communities))
     if statuses:
         query = query.where(CampaignRow.status.in_(statuses))
-    if before is not None:
-        last = sa.tuple_(sa.literal(before[0], CampaignRow.created_at.type), sa.literal(before[1]))
-        query = query.where(sa.tuple_(CampaignRow.created_at, CampaignRow.id) < last)
+    query = newest_first(query, CampaignRow.created_at, CampaignRow.id, after=before, limit=limit)
     return list(db.execute(query).scalars())
 
 

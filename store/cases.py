@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.vocabulary import OPEN_CASE_STATES, CaseState
 from store.base import Base, Id, insert_new
 from store.members import MemberRow
+from store.newest import newest_first
 from store.session import ReadSession, WriteSession
 
 
@@ -224,11 +225,8 @@ def page(
 ) -> list[CaseRow]:
     """Cases, the newest first; `after` is the last one of the page before (opened, id)."""
     row = CaseRow
-    query = sa.select(row).where(*_conditions(wanted)).order_by(row.opened_at.desc(), row.id.desc()).limit(limit)
-    if after is not None:
-        last = sa.tuple_(sa.literal(after[0], row.opened_at.type), sa.literal(after[1]))
-        query = query.where(sa.tuple_(row.opened_at, row.id) < last)
-    return list(db.execute(query).scalars())
+    query = sa.select(row).where(*_conditions(wanted))
+    return list(db.execute(newest_first(query, row.opened_at, row.id, after=after, limit=limit)).scalars())
 
 
 def count_by_state(db: ReadSession, wanted: Filter) -> dict[str, int]:

@@ -13,6 +13,7 @@ from core.vocabulary import CaseState, IncidentStatus
 from store.base import Base, Id
 from store.cases import CaseRow
 from store.messages import MessageRow
+from store.newest import newest_first
 from store.session import ReadSession, WriteSession
 
 
@@ -230,13 +231,10 @@ def page(
 ) -> list[IncidentRow]:
     """The newest first."""
     row = IncidentRow
-    query = sa.select(row).where(row.status.in_(statuses)).order_by(row.opened_at.desc(), row.id.desc()).limit(limit)
+    query = sa.select(row).where(row.status.in_(statuses))
     if communities is not None:
         query = query.where(row.community_id.in_(communities))
-    if after is not None:
-        bound = (sa.literal(after[0], row.opened_at.type), sa.literal(after[1]))
-        query = query.where(sa.tuple_(row.opened_at, row.id) < sa.tuple_(*bound))
-    return list(db.execute(query).scalars())
+    return list(db.execute(newest_first(query, row.opened_at, row.id, after=after, limit=limit)).scalars())
 
 
 def state_of(row: IncidentRow) -> dict[str, object]:

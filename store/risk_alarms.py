@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.vocabulary import AlarmStatus, Conversation, MessageKind, RiskLabel, RiskStatus, SenderRole
 from store.base import Base, Id, insert_new
 from store.messages import MessageRow
+from store.newest import newest_first
 from store.risks import RiskItemRow
 from store.session import ReadSession, WriteSession
 
@@ -128,10 +129,7 @@ def page(
 ) -> list[RiskAlarmRow]:
     """The newest first."""
     row = RiskAlarmRow
-    query = sa.select(row).where(row.status.in_(statuses)).order_by(row.opened_at.desc(), row.id.desc()).limit(limit)
+    query = sa.select(row).where(row.status.in_(statuses))
     if communities is not None:
         query = query.where(row.community_id.in_(communities))
-    if after is not None:
-        bound = (sa.literal(after[0], row.opened_at.type), sa.literal(after[1]))
-        query = query.where(sa.tuple_(row.opened_at, row.id) < sa.tuple_(*bound))
-    return list(db.execute(query).scalars())
+    return list(db.execute(newest_first(query, row.opened_at, row.id, after=after, limit=limit)).scalars())

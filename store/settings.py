@@ -14,6 +14,7 @@ from store.session import ReadSession, WriteSession
 
 T = TypeVar("T")
 DEPLOYMENT = ""
+_KNOWN = "settings"
 
 
 class SettingRow(Base):
@@ -74,10 +75,17 @@ def given(db: ReadSession, wanted: Sequence[Tunable[Any]], lineage: Sequence[str
 
 
 def _rows(db: ReadSession, key: str, lineage: Sequence[str]) -> dict[str, Any]:
-    query = sa.select(SettingRow.community_id, SettingRow.value).where(
-        SettingRow.key == key, SettingRow.community_id.in_([*lineage, DEPLOYMENT])
-    )
-    return {community_id: stored for community_id, stored in db.execute(query)}
+    """What is stored for these places. A session reads all their settings with the first it is asked for: a message's
+    work asks for a dozen of them."""
+    places = (*lineage, DEPLOYMENT)
+    known: dict[tuple[str, ...], dict[str, dict[str, Any]]] = db.info.setdefault(_KNOWN, {})
+    if places not in known:
+        query = sa.select(SettingRow.key, SettingRow.community_id, SettingRow.value)
+        found: dict[str, dict[str, Any]] = {}
+        for row in db.execute(query.where(SettingRow.community_id.in_(places))):
+            found.setdefault(row.key, {})[row.community_id] = row.value
+        known[places] = found
+    return known[places].get(key, {})
 
 
 def get(db: ReadSession, key: str, community_id: str | None) -> SettingRow | None:
@@ -96,4 +104,5 @@ def put(db: WriteSession, key: str, community_id: str | None, stored: Any, by: s
         db.add(row)
     row.value, row.version, row.by, row.at = stored, row.version + 1, by, db.now
     db.flush()
+    db.info.pop(_KNOWN, None)
     return row.version

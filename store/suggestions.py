@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.vocabulary import SuggestionStatus
 from store.base import Base, Id, insert_new
 from store.messages import MessageRow
+from store.newest import newest_first
 from store.session import ReadSession, WriteSession
 
 
@@ -106,15 +107,12 @@ def page(
 ) -> list[SuggestionRow]:
     """The newest first."""
     row = SuggestionRow
-    query = sa.select(row).where(row.status.in_(statuses)).order_by(row.created_at.desc(), row.id.desc()).limit(limit)
+    query = sa.select(row).where(row.status.in_(statuses))
     if communities is not None:
         query = query.where(row.community_id.in_(communities))
     if department is not None:
         query = query.where(row.department == department)
-    if after is not None:
-        bound = (sa.literal(after[0], row.created_at.type), sa.literal(after[1]))
-        query = query.where(sa.tuple_(row.created_at, row.id) < sa.tuple_(*bound))
-    return list(db.execute(query).scalars())
+    return list(db.execute(newest_first(query, row.created_at, row.id, after=after, limit=limit)).scalars())
 
 
 def state_of(row: SuggestionRow) -> dict[str, object]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from agent.flows import copy_review, crisis
 from agent.steps import copy_check
-from agent.steps.reply import Reply
+from agent.steps.reply import Confidence, Reply
 from core.ids import new_id
-from core.vocabulary import DeliveryKind, DraftStatus, Engine, Requires, RequiresCause
+from core.vocabulary import Band, DeliveryKind, DraftStatus, Engine, Requires, RequiresCause
 from store import drafts, knowledge
 from store.drafts import DraftRow, DraftVersionRow
 from store.messages import MessageRow
@@ -42,6 +42,49 @@ def add(db: WriteSession, planned: Planned, by: str) -> str:
     db.add(DraftVersionRow(draft_id=draft.id, version=1, status=draft.status, text=draft.text, by=by, at=db.now))
     knowledge.count_hits(db, [cited.entry_id for cited in planned.made.citations if cited.used])
     return draft.id
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A private line of ours that answers no message, in a `lane` of its own: what the member says meanwhile doesn't
+    make it needless. `sources` are texts whose words it may repeat; `reason` is why it was written."""
+
+    community_id: str
+    channel: str
+    member_id: str | None
+    lane: str
+    text: str
+    sources: Sequence[str]
+    reason: str
+
+
+def add_note(db: WriteSession, note: Note, by: str) -> DraftRow:
+    """The draft of a note, for a moderator. It belongs to no case: to send it is no answer to a complaint."""
+    hits = copy_check.check(note.text, note.sources)
+    draft = DraftRow(
+        id=new_id("drf"),
+        kind=DeliveryKind.PRIVATE,
+        version=1,
+        status=DraftStatus.PENDING,
+        requires=Requires.MODERATOR,
+        community_id=note.community_id,
+        channel=note.channel,
+        lane=note.lane,
+        member_id=note.member_id,
+        text=note.text,
+        citations=[],
+        alternatives=[],
+        confidence=Confidence(band=Band.HIGH, reason=note.reason).model_dump(mode="json"),
+        engine=Engine.EMBEDDED,
+        degraded=False,
+        copy_check=[hit.model_dump(mode="json") for hit in hits],
+        created_at=db.now,
+    )
+    db.add(draft)
+    db.flush()
+    db.add(DraftVersionRow(draft_id=draft.id, version=1, status=draft.status, text=draft.text, by=by, at=db.now))
+    db.flush()
+    return draft
 
 
 def answered(rows: Sequence[MessageRow], kind: DeliveryKind, revision: int) -> list[tuple[str, str, int]]:

@@ -4,11 +4,10 @@ to whoever proposed it, for a person to approve."""
 from dataclasses import dataclass
 from typing import Final
 
-from agent.flows import outgoing
+from agent.flows import draft_store, outgoing
+from agent.flows.draft_store import Note
 from agent.flows.outgoing import MEMBER_NAME
 from agent.services import Services
-from agent.steps import copy_check
-from agent.steps.reply import Confidence
 from agent.steps.triage import Triage
 from core import catalogue, tunables
 from core.caller import Caller
@@ -17,13 +16,8 @@ from core.ids import new_id
 from core.masking import mask
 from core.scopes import Scope
 from core.vocabulary import (
-    Band,
-    DeliveryKind,
     Department,
-    DraftStatus,
-    Engine,
     MessageKind,
-    Requires,
     SenderRole,
     SuggestionStatus,
 )
@@ -31,7 +25,6 @@ from knowledge.slots import slots
 from prompts.loader import render
 from store import changes, communities, drafts, settings, suggestions
 from store.audit import Deed
-from store.drafts import DraftRow, DraftVersionRow
 from store.messages import MessageRow
 from store.session import ReadSession, WriteSession
 from store.suggestions import SuggestionRow
@@ -151,10 +144,10 @@ def _tell(
         drafts.expire(db, row.draft_id, "conversation_moved_on", caller.id)
     named = catalogue.text(f"department.{department}") if department else catalogue.text("department.product")
     text = render("suggestion/note", status=status.value, department=named, quote=_quote(db, row), words=words).strip()
-    draft = _draft(db, row, text)
-    db.add(draft)
-    db.flush()
-    db.add(DraftVersionRow(draft_id=draft.id, version=1, status=draft.status, text=text, by=caller.id, at=db.now))
+    sources = [row.topic or "", *(one.text for one in suggestions.messages_of(db, [row.id])[row.id])]
+    lane = f"suggestion:{row.id}"
+    note = Note(row.community_id, row.channel, row.member_id, lane, text, sources, _REASON)
+    draft = draft_store.add_note(db, note, caller.id)
     current = suggestions.get(db, row.id)
     assert current is not None
     current.draft_id = draft.id
@@ -169,28 +162,3 @@ def _quote(db: ReadSession, row: SuggestionRow) -> str:
     if "*" in text or "{" in text:
         return ""
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
-
-
-def _draft(db: WriteSession, row: SuggestionRow, text: str) -> DraftRow:
-    sources = [row.topic or "", *(one.text for one in suggestions.messages_of(db, [row.id])[row.id])]
-    hits = copy_check.check(text, sources)
-    return DraftRow(
-        id=new_id("drf"),
-        kind=DeliveryKind.PRIVATE,
-        version=1,
-        status=DraftStatus.PENDING,
-        requires=Requires.MODERATOR,
-        community_id=row.community_id,
-        channel=row.channel,
-        # A lane of its own: what the member says meanwhile doesn't make the note needless.
-        lane=f"suggestion:{row.id}",
-        member_id=row.member_id,
-        text=text,
-        citations=[],
-        alternatives=[],
-        confidence=Confidence(band=Band.HIGH, reason=_REASON).model_dump(mode="json"),
-        engine=Engine.EMBEDDED,
-        degraded=False,
-        copy_check=[hit.model_dump(mode="json") for hit in hits],
-        created_at=db.now,
-    )

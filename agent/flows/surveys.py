@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.flows import cases as cases_flow
-from agent.flows import people
+from agent.flows import draft_store, people
+from agent.flows.draft_store import Note
 from agent.services import Services
-from agent.steps import copy_check
-from agent.steps.reply import Confidence
 from core import tunables
 from core.caller import Caller, system_caller
 from core.errors import BadInput, NotFound
@@ -19,12 +18,7 @@ from core.ids import new_id
 from core.scopes import Scope
 from core.vocabulary import (
     OPEN_DRAFT_STATUSES,
-    Band,
     CaseAnswer,
-    DeliveryKind,
-    DraftStatus,
-    Engine,
-    Requires,
     SurveyKind,
     SurveySource,
 )
@@ -32,7 +26,6 @@ from prompts.loader import render
 from store import cases, changes, communities, drafts, settings, surveys
 from store.audit import Deed
 from store.cases import CaseRow
-from store.drafts import DraftRow, DraftVersionRow
 from store.session import ReadSession, WriteSession
 from store.surveys import SurveyLinkRow
 
@@ -169,12 +162,11 @@ def ask(db: WriteSession, services: Services, case: CaseRow) -> str | None:
     about = About(case.channel, case.community_id, SurveyKind.CSAT, case.member_id, case.id)
     link = _link(db, services, about)
     url = address(db, link.token)
-    draft = _draft(db, case, render("survey/csat", link=url).strip(), url)
-    db.add(draft)
-    db.flush()
+    text, lane = render("survey/csat", link=url).strip(), f"survey:{case.id}"
+    note = Note(case.community_id, case.channel, case.member_id, lane, text, [url] if url else [], _REASON)
+    draft = draft_store.add_note(db, note, MEMBER.id)
     link.draft_id = draft.id
     db.add(link)
-    db.add(DraftVersionRow(draft_id=draft.id, version=1, status=draft.status, text=draft.text, by=MEMBER.id, at=db.now))
     db.flush()
     return draft.id
 
@@ -255,31 +247,6 @@ def _link(db: WriteSession, services: Services, about: About) -> SurveyLinkRow:
 
 def _signature(services: Services, link_id: str) -> str:
     return services.keyring.lookup_hash("survey_link", link_id)[:_SIGNED]
-
-
-def _draft(db: WriteSession, case: CaseRow, text: str, url: str | None) -> DraftRow:
-    hits = copy_check.check(text, [url] if url else [])
-    return DraftRow(
-        id=new_id("drf"),
-        kind=DeliveryKind.PRIVATE,
-        version=1,
-        status=DraftStatus.PENDING,
-        requires=Requires.MODERATOR,
-        community_id=case.community_id,
-        channel=case.channel,
-        lane=f"survey:{case.id}",
-        member_id=case.member_id,
-        # Not the case's: to send it is no answer to the complaint.
-        case_id=None,
-        text=text,
-        citations=[],
-        alternatives=[],
-        confidence=Confidence(band=Band.HIGH, reason=_REASON).model_dump(mode="json"),
-        engine=Engine.EMBEDDED,
-        degraded=False,
-        copy_check=[hit.model_dump(mode="json") for hit in hits],
-        created_at=db.now,
-    )
 
 
 def open_link(db: ReadSession, services: Services, token: str) -> SurveyLinkRow:

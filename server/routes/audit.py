@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from agent.flows.incoming import Strict
 from core.scopes import Scope
 from server import paging
+from server.places import Community
 from server.state import Here, Whoever
 from store import audit, communities, users
 from store.audit import Head, Search
@@ -16,7 +17,6 @@ from store.audit import Head, Search
 router = APIRouter(prefix="/v1", tags=["administration"])
 Id = Annotated[str | None, Query(max_length=200)]
 Action = Annotated[str | None, Query(max_length=64, description="`draft.approved`, or `draft.` for all of them")]
-Community = Annotated[str | None, Query(max_length=80, description="this community and those below it")]
 
 
 class AuditView(BaseModel):

@@ -18,13 +18,13 @@ from core.vocabulary import CandidateKind, CandidateOrigin, CandidateStatus
 from knowledge import entry_in
 from knowledge.entry_in import EntryIn
 from server import paging
+from server.places import Community
 from server.state import Here, Whoever
 from store import candidates, communities, settings
 from store.candidates import CandidateRow
 from store.messages import MessageRow
 
 router = APIRouter(tags=["knowledge"])
-Community = Annotated[str | None, Query(max_length=80, description="this community and those below it")]
 Least = Annotated[int | None, Query(ge=1, le=100, description="asked so often; unset: `knowledge.candidate_least`")]
 
 

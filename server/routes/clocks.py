@@ -13,6 +13,7 @@ from core.office_hours import OfficeHours
 from core.scopes import Scope
 from core.vocabulary import ClockKind
 from server import paging
+from server.places import Community
 from server.state import Here, Whoever
 from store import clocks, communities
 from store.clocks import ClockRow, Wanted
@@ -53,7 +54,7 @@ def page(
     caller: Whoever,
     state: Annotated[State, Query(description="`running` lists all that run, the overdue ones first")] = "running",
     kind: ClockKind | None = None,
-    community: Annotated[str | None, Query(max_length=80, description="this community and those below it")] = None,
+    community: Community = None,
     limit: paging.Limit = 50,
     after: paging.Cursor = None,
 ) -> ClockPage:

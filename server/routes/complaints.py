@@ -10,7 +10,6 @@ from agent.flows import cases as flow
 from agent.flows.case_compensation import Proposal
 from agent.flows.cases import Act
 from agent.flows.incoming import Strict
-from core.caller import Caller
 from core.scopes import Scope
 from core.vocabulary import (
     OPEN_CASE_STATES,
@@ -25,28 +24,18 @@ from core.vocabulary import (
 )
 from server import paging
 from server.complaint_views import CaseFull, CaseView, CompensationView, case_full, case_views, compensation_view
+from server.places import Community, within
 from server.state import Here, Whoever
-from store import cases, communities
+from store import cases
 from store.cases import CaseRow, Filter
-from store.session import ReadSession
 
 router = APIRouter(tags=["complaints"])
-Community = Annotated[str | None, Query(max_length=80, description="this community and those below it")]
 
 
 class CasePage(BaseModel):
     complaints: list[CaseView]
     counts: dict[CaseState, int] = Field(description="of all states, by the other filters")
     next: str | None = Field(description="cursor of the next page")
-
-
-def within(db: ReadSession, caller: Caller, community: str | None) -> frozenset[str] | None:
-    """The communities that a list is about: those the caller may read, narrowed to one and its sub-groups."""
-    allowed = caller.communities(Scope.COMPLAINTS_READ)
-    if community is None:
-        return allowed
-    chosen = communities.with_children(db, [community])
-    return chosen if allowed is None else chosen & allowed
 
 
 @router.get("/v1/complaints")
@@ -71,7 +60,7 @@ def page(
             severity=severity,
             owner_id=caller.id if owner == "me" else owner,
             overdue=overdue,
-            communities=within(db, caller, community),
+            communities=within(db, caller, Scope.COMPLAINTS_READ, community),
         )
         place = paging.decode(after) if after else None
         rows = cases.page(db, wanted, after=place, limit=limit)

@@ -11,10 +11,10 @@ from agent.flows import incident_actions as flow
 from agent.flows.incident_actions import MOST_TEXT, Act
 from agent.flows.incoming import Strict
 from core import catalogue
-from core.caller import Caller
 from core.scopes import Scope
 from core.vocabulary import CaseState, ComplaintCategory, DraftStatus, IncidentAction, IncidentStatus, Severity
 from server import paging
+from server.places import Community, within
 from server.state import Here, Whoever
 from store import communities, drafts, incidents, users
 from store.cases import CaseRow
@@ -22,7 +22,6 @@ from store.incidents import IncidentRow
 from store.session import ReadSession
 
 router = APIRouter(prefix="/v1/incidents", tags=["complaints"])
-Community = Annotated[str | None, Query(max_length=80, description="this community and those below it")]
 
 
 class StepView(BaseModel):
@@ -83,15 +82,6 @@ class IncidentPage(BaseModel):
     next: str | None = Field(description="cursor of the next page")
 
 
-def within(db: ReadSession, caller: Caller, community: str | None) -> frozenset[str] | None:
-    """The communities that a list is about: those the caller may read, narrowed to one and its sub-groups."""
-    allowed = caller.communities(Scope.COMPLAINTS_READ)
-    if community is None:
-        return allowed
-    chosen = communities.with_children(db, [community])
-    return chosen if allowed is None else chosen & allowed
-
-
 @router.get("")
 def page(
     services: Here,
@@ -105,7 +95,7 @@ def page(
     caller.require(Scope.COMPLAINTS_READ)
     place = paging.decode(after) if after else None
     with services.database.read() as db:
-        chosen = within(db, caller, community)
+        chosen = within(db, caller, Scope.COMPLAINTS_READ, community)
         rows = incidents.page(db, statuses=status, communities=chosen, after=place, limit=limit)
         shown = incident_views(db, rows)
     more = paging.encode(rows[-1].opened_at, rows[-1].id) if len(rows) == limit else None

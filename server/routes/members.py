@@ -15,6 +15,7 @@ from core.errors import NotFound
 from core.scopes import Scope
 from core.vocabulary import ConsentKind, ContactKind
 from server import paging
+from server.places import Community, within
 from server.state import Here, Whoever
 from store import clearing, communities, member_list, privacy
 from store.members import MemberRow
@@ -140,27 +141,20 @@ def member_case(db: ReadSession, services: Services, caller: Caller, row: Member
     )
 
 
-def within(db: ReadSession, caller: Caller, community: str | None) -> frozenset[str] | None:
-    """The communities a list is about: those the caller may read, narrowed to one and its sub-groups."""
-    allowed = caller.communities(Scope.MEMBERS_READ)
-    if community is None:
-        return allowed
-    chosen = communities.with_children(db, [community])
-    return chosen if allowed is None else chosen & allowed
-
-
 @router.get("/v1/members")
 def page(
     services: Here,
     caller: Whoever,
-    community: Annotated[str | None, Query(max_length=80, description="this community and those below it")] = None,
+    community: Community = None,
     limit: paging.Limit = 50,
     before: Annotated[str | None, Query(max_length=40, description="`next` of the page before")] = None,
 ) -> MemberPage:
     """Members who were ever in these communities, the newest first, masked."""
     caller.require(Scope.MEMBERS_READ)
     with services.database.read() as db:
-        rows = member_list.page(db, communities=within(db, caller, community), before=before, limit=limit)
+        rows = member_list.page(
+            db, communities=within(db, caller, Scope.MEMBERS_READ, community), before=before, limit=limit
+        )
         shown = member_views(db, services, caller, rows)
     return MemberPage(members=shown, next=rows[-1].id if len(rows) == limit else None)
 

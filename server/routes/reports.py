@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from agent.flows import complaint_report as flow
 from agent.flows.complaint_report import Report
+from server.places import Community
 from server.state import Here, Whoever
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -18,7 +19,7 @@ def complaints(
     caller: Whoever,
     start: Annotated[date | None, Query(alias="from", description="first day, default Monday of last week")] = None,
     end: Annotated[date | None, Query(alias="to", description="last day, default Sunday of last week")] = None,
-    community: Annotated[str | None, Query(max_length=80, description="this community and those below it")] = None,
+    community: Community = None,
 ) -> Report:
     """Clocks kept, first answers, cases and their causes, per community and per owner."""
     return flow.report(services, caller, start, end, community)

@@ -12,19 +12,18 @@ from agent.flows import risk_report
 from agent.flows import risks as flow
 from agent.flows.incoming import Strict
 from agent.flows.risks import Choice, Ruling
-from core.caller import Caller
 from core.errors import NotFound
 from core.scopes import Scope
 from core.vocabulary import AlarmStatus, RiskAction, RiskLabel, RiskLevel, RiskStatus
 from server import paging
+from server.places import Community, within
 from server.risk_views import AlarmView, RiskCase, RiskView, SentView, alarm_views, risk_case, risk_views, sent_view
 from server.state import Here, Whoever
-from store import communities, risk_alarms, risks
+from store import risk_alarms, risks
 from store.risks import RiskItemRow
 from store.session import ReadSession
 
 router = APIRouter(tags=["risks"])
-Community = Annotated[str | None, Query(max_length=80, description="this community and those below it")]
 After = Annotated[str | None, Query(max_length=300, description="`next` of the page before")]
 Days = Annotated[int, Query(ge=1, le=3_650, description="what was decided within so many days")]
 
@@ -32,15 +31,6 @@ Days = Annotated[int, Query(ge=1, le=3_650, description="what was decided within
 class RiskPage(BaseModel):
     risks: list[RiskView]
     next: str | None = Field(description="cursor of the next page")
-
-
-def within(db: ReadSession, caller: Caller, community: str | None) -> frozenset[str] | None:
-    """The communities that a list is about: those the caller may read, narrowed to one and its sub-groups."""
-    allowed = caller.communities(Scope.RISKS_READ)
-    if community is None:
-        return allowed
-    chosen = communities.with_children(db, [community])
-    return chosen if allowed is None else chosen & allowed
 
 
 @router.get("/v1/risks")
@@ -60,7 +50,7 @@ def page(
         rows = risks.page(
             db,
             statuses=status,
-            communities=within(db, caller, community),
+            communities=within(db, caller, Scope.RISKS_READ, community),
             label=label,
             level=level,
             after=_place(after),
@@ -117,7 +107,7 @@ def figures(services: Here, caller: Whoever, days: Days = 30, community: Communi
     """By what people decided: how often each label was right, and what was missed."""
     caller.require(Scope.RISKS_READ)
     with services.database.read() as db:
-        found = risk_report.figures(db, services, within(db, caller, community), days)
+        found = risk_report.figures(db, services, within(db, caller, Scope.RISKS_READ, community), days)
     return Figures.model_validate(found, from_attributes=True)
 
 
@@ -126,7 +116,7 @@ def export(services: Here, caller: Whoever, days: Days = 365, community: Communi
     """Decided items as JSON lines, texts masked."""
     caller.require(Scope.RISKS_READ)
     with services.database.read() as db:
-        chosen = within(db, caller, community)
+        chosen = within(db, caller, Scope.RISKS_READ, community)
 
     def lines() -> Iterator[str]:
         with services.database.read() as db:
@@ -153,7 +143,7 @@ def alarms(
     caller.require(Scope.RISKS_READ)
     with services.database.read() as db:
         place = paging.decode(after) if after else None
-        chosen = within(db, caller, community)
+        chosen = within(db, caller, Scope.RISKS_READ, community)
         rows = risk_alarms.page(db, statuses=status, communities=chosen, after=place, limit=limit)
         shown = alarm_views(db, rows)
     more = paging.encode(rows[-1].opened_at, rows[-1].id) if len(rows) == limit else None

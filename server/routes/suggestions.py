@@ -15,7 +15,7 @@ from agent.services import Services
 from core.scopes import Scope
 from core.vocabulary import Department, DraftStatus, SuggestionStatus
 from server import paging
-from server.routes.incidents import Community, within
+from server.places import Community, within
 from server.state import Here, Whoever
 from store import communities, drafts, suggestions
 from store.session import ReadSession
@@ -64,7 +64,7 @@ def page(
     caller.require(Scope.COMPLAINTS_READ)
     place = paging.decode(after) if after else None
     with services.database.read() as db:
-        chosen = within(db, caller, community)
+        chosen = within(db, caller, Scope.COMPLAINTS_READ, community)
         rows = suggestions.page(
             db, statuses=status, communities=chosen, department=department, after=place, limit=limit
         )
