@@ -22,6 +22,7 @@ from agent.flows import (
     inbox,
     incidents,
     intake,
+    notices,
     retention,
     stuck,
 )
@@ -198,6 +199,7 @@ class Worker:
             erasure.sweep,
             retention.sweep,
             case_ends.sweep,
+            notices.sweep,
         )
         while not self._stopping.wait(SWEEP_SECONDS):
             for sweep in sweeps:

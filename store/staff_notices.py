@@ -93,3 +93,11 @@ def settle(db: WriteSession, object_kind: str, object_id: str) -> None:
         NoticeRow.object_kind == object_kind, NoticeRow.object_id == object_id, NoticeRow.over_at.is_(None)
     )
     db.execute(change.values(over_at=db.now).execution_options(synchronize_session=False))
+
+
+def sweep(db: WriteSession, before: datetime, most: int) -> int:
+    """Drop the oldest ones from before that were seen or settled; how many."""
+    over = sa.or_(NoticeRow.seen_at.is_not(None), NoticeRow.over_at.is_not(None))
+    old = sa.select(NoticeRow.id).where(over, NoticeRow.at < before).order_by(NoticeRow.id).limit(most)
+    gone = sa.delete(NoticeRow).where(NoticeRow.id.in_(old)).returning(NoticeRow.id)
+    return len(db.execute(gone.execution_options(synchronize_session=False)).all())

@@ -1,5 +1,6 @@
 """Notices for a person of the staff: what an open console shows of clocks that run out."""
 
+from datetime import timedelta
 from typing import Final
 
 from agent.services import Services
@@ -13,6 +14,8 @@ from store.staff_notices import NoticeRow
 
 _SCOPES: Final = {ClockKind.GROUP_QUESTION.value: Scope.DRAFTS_READ}
 MOST: Final = 100
+KEPT: Final = timedelta(days=90)
+_A_SWEEP: Final = 500
 
 
 def mine(db: ReadSession, caller: Caller, limit: int = MOST) -> list[NoticeRow]:
@@ -32,3 +35,9 @@ def seen(services: Services, caller: Caller, notice_id: str) -> bool:
         if row is None or row.user_id != caller.id:
             raise NotFound("notice_not_found")
         return staff_notices.see(db, notice_id)
+
+
+def sweep(services: Services) -> int:
+    """Drop what was seen or settled and is older than `KEPT`; how many."""
+    with services.database.write() as db:
+        return staff_notices.sweep(db, db.now - KEPT, _A_SWEEP)
