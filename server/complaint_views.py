@@ -142,13 +142,14 @@ def case_views(db: ReadSession, services: Services, rows: Sequence[CaseRow]) -> 
     words.expect({row.member_id for row in rows if row.member_id is not None})
     names = {row.id: row.name for row in communities.many(db, {row.community_id for row in rows})}
     people = users.names(db, {row.owner_id for row in rows if row.owner_id is not None})
-    return [CaseView.model_validate(_values(row, words, names, people)) for row in rows]
+    now = services.clock.now()
+    return [CaseView.model_validate(_values(row, words, names, people, now)) for row in rows]
 
 
-def _values(row: CaseRow, words: Words, names: dict[str, str], people: dict[str, str]) -> dict[str, Any]:
+def _values(row: CaseRow, words: Words, names: dict[str, str], people: dict[str, str], now: datetime) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in CaseView.model_fields if hasattr(row, name)}
     owner = None if row.owner_id is None else CaseOwner(id=row.owner_id, name=people.get(row.owner_id, row.owner_id))
-    late = row.breached and row.acknowledged_at is None
+    late = row.respond_by is not None and row.respond_by <= now
     return values | {
         "next_states": list(case_states.follows(CaseState(row.state))),
         "community": names.get(row.community_id, row.community_id),

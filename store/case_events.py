@@ -1,5 +1,6 @@
 """What happened to a complaint case, and what was offered for it."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,6 +46,12 @@ def of_case(db: ReadSession, case_id: str) -> list[CaseEventRow]:
     return list(db.execute(query.limit(1_000)).scalars())
 
 
+def last_moved(db: ReadSession, case_id: str, state: str) -> datetime | None:
+    """When the case came into this state last."""
+    query = sa.select(sa.func.max(CaseEventRow.at))
+    return db.execute(query.where(CaseEventRow.case_id == case_id, CaseEventRow.to_state == state)).scalar_one()
+
+
 def compensations(db: ReadSession, case_id: str) -> list[CompensationRow]:
     """What was offered, oldest first."""
     query = sa.select(CompensationRow).where(CompensationRow.case_id == case_id).order_by(CompensationRow.id)
@@ -62,3 +69,13 @@ def decide(db: WriteSession, compensation_id: str, status: CompensationStatus, b
     )
     decided = change.values(status=status, decided_by=by, decided_at=db.now).returning(CompensationRow.id)
     return db.execute(decided.execution_options(synchronize_session=False)).first() is not None
+
+
+def propose_again(db: WriteSession, compensation_id: str) -> bool:
+    """Take an approval back; False where there is none."""
+    change = sa.update(CompensationRow).where(
+        CompensationRow.id == compensation_id, CompensationRow.status == CompensationStatus.APPROVED
+    )
+    taken = change.values(status=CompensationStatus.PROPOSED, decided_by=None, decided_at=None)
+    found = db.execute(taken.returning(CompensationRow.id).execution_options(synchronize_session=False))
+    return found.first() is not None

@@ -5,8 +5,8 @@ by itself; two things in one burst are two cases.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.flows import case_moves
@@ -59,11 +59,13 @@ class Grievance:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """Where a grievance went: `fresh` is a case that was opened by it, `rose` one that got graver or clearer."""
+    """Where a grievance went: `fresh` is a case that was opened by it, `reopened` one that had ended before, `rose` one
+    that got graver or clearer."""
 
     row: CaseRow
     grievance: Grievance
     fresh: bool
+    reopened: bool = False
     rose: bool = False
 
 
@@ -71,8 +73,9 @@ def grievances(turn: Turn) -> list[Grievance]:
     """What a turn complains about, in the order in which it was said. Messages of the burst that complain of nothing
     by themselves belong to the complaint before them, or to the first; where only all of it together complains, all of
     it is one."""
+    engine = Engine.LLM if turn.judged and not turn.degraded else Engine.EMBEDDED
     if turn.whole is not None and turn.whole.is_complaint:
-        return [_together(turn, turn.whole)]
+        return [replace(_together(turn, turn.whole), engine=engine, degraded=turn.degraded)]
     groups: list[tuple[list[MessageRow], Complaint, MessageRow]] = []
     loose: list[MessageRow] = []
     for row in turn.kept:
@@ -88,7 +91,6 @@ def grievances(turn: Turn) -> list[Grievance]:
             rows, before, said_in = groups[place]
             better = _graver(verdict, before)
             groups[place] = ([*rows, row], verdict if better else before, row if better else said_in)
-    engine = Engine.LLM if turn.judged and not turn.degraded else Engine.EMBEDDED
     return [Grievance(tuple(rows), verdict, said_in, None, engine, turn.degraded) for rows, verdict, said_in in groups]
 
 
@@ -145,9 +147,10 @@ def _file(db: WriteSession, turn: Turn, grievance: Grievance) -> Filed:
         return Filed(_open(db, turn, grievance), grievance, fresh=True)
     again = [message.id for message in grievance.rows if message.id not in known]
     cases.attach(db, row.id, again)
-    was = (row.severity, row.category)
+    was, stood = (row.severity, row.category), row.state
     joined = _joined(db, row, grievance, again)
-    return Filed(joined, grievance, fresh=False, rose=was != (joined.severity, joined.category))
+    reopened = joined.state == CaseState.REOPENED and stood != CaseState.REOPENED
+    return Filed(joined, grievance, fresh=False, reopened=reopened, rose=was != (joined.severity, joined.category))
 
 
 def _own(db: WriteSession, known: Mapping[str, str]) -> CaseRow | None:
@@ -170,11 +173,16 @@ def _fitting(db: WriteSession, turn: Turn, grievance: Grievance) -> CaseRow | No
     at = grievance.said_in.sent_at
     for row in cases.of_member(db, head.member_id, head.community_id, since=at - max(joins, reopens)):
         ended = row.closed_at or row.resolved_at
-        recent = at - ended <= reopens if ended is not None else at - row.opened_at <= joins
+        recent = at - ended <= reopens if ended is not None else at - _began(db, row) <= joins
         verdict = grievance.verdict
         if recent and same_matter(row.category, row.topic, verdict.category, verdict.topic):
             return cases.lock(db, row.id)
     return None
+
+
+def _began(db: WriteSession, row: CaseRow) -> datetime:
+    """Since when a case is open, the last time where it was opened again."""
+    return case_events.last_moved(db, row.id, CaseState.REOPENED) or row.opened_at
 
 
 def _open(db: WriteSession, turn: Turn, grievance: Grievance) -> CaseRow:

@@ -73,15 +73,19 @@ def file(
 def _started(db: WriteSession, services: Services, filed: Filed) -> None:
     """The clock of a case that waits for its first answer, from when the member said it."""
     row, since = filed.row, filed.grievance.said_in.sent_at
+    # Who says it again while the case waits gets no more time to be answered in.
     wanted = {"kind": ClockKind.COMPLAINT, "object_id": row.id, "community_id": row.community_id}
     if row.state == CaseState.NEW:
         clocks.start(db, services, since=since, **wanted)  # type: ignore[arg-type]
-    elif row.state == CaseState.REOPENED:
+    elif filed.reopened:
         clocks.restart(db, services, since=since, by=WORKER.id, **wanted)  # type: ignore[arg-type]
 
 
 def _store_drafts(db: WriteSession, turn: Turn, filed: Filed) -> None:
-    """Drafts for a fresh or graver complaint; one that only says it again is added to those that are open."""
+    """Drafts for a fresh or graver complaint; one that only says it again is added to those that are open. A case that
+    has a result wants none: its message was only edited."""
+    if filed.row.state in (CaseState.RESOLVED, CaseState.CLOSED):
+        return
     rows = filed.grievance.rows
     standing = {draft.kind: draft for draft in drafts.open_of_case(db, filed.row.id)}
     for kind, made in case_drafts.kinds(filed):

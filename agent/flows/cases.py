@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent.flows import access, case_ends, case_moves, case_owners, case_routes, outgoing
+from agent.flows import access, case_ends, case_moves, case_owners, case_routes, clocks, outgoing
 from agent.flows.case_access import locked
 from agent.services import Services
 from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound
 from core.scopes import Scope
-from core.vocabulary import CaseAction, CaseAnswer, CaseState, ComplaintCategory, Department, Severity
+from core.vocabulary import CaseAction, CaseAnswer, CaseState, ClockKind, ComplaintCategory, Department, Severity
 from store import cases, changes
 from store.cases import CaseRow
 from store.session import WriteSession
@@ -170,7 +170,17 @@ def _close(doing: Doing, row: CaseRow) -> CaseRow:
 
 
 def _reopen(doing: Doing, row: CaseRow) -> CaseRow:
-    return doing.move(row, CaseState.REOPENED)
+    moved = doing.move(row, CaseState.REOPENED)
+    clocks.restart(
+        doing.db,
+        doing.services,
+        kind=ClockKind.COMPLAINT,
+        object_id=row.id,
+        community_id=row.community_id,
+        since=doing.db.now,
+        by=doing.caller.id,
+    )
+    return cases.get(doing.db, row.id) or moved
 
 
 def _dismiss(doing: Doing, row: CaseRow) -> CaseRow:

@@ -115,7 +115,8 @@ def _days(services: Services, start: date | None, end: date | None) -> tuple[dat
     first = start or end
     last = end or start
     assert first is not None and last is not None
-    if last < first or (last - first).days > MOST_DAYS:
+    # The calendar's own ends have no midnight before or after them.
+    if last < first or (last - first).days > MOST_DAYS or first == date.min or last == date.max:
         raise BadInput("report_period", extra={"field": "to"}, most=MOST_DAYS)
     return first, last
 

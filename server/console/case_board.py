@@ -70,14 +70,16 @@ def board(services: Services, visitor: Visitor, wanted: Wanted) -> Board:
     """What the visitor may read of it, within their filter."""
     within = visitor.within(services, Scope.COMPLAINTS_READ)
     with services.database.read() as db:
-        counts = cases.count_by_state(db, _filter(visitor, wanted, within))
+        counts = cases.count_by_state(db, _filter(services, visitor, wanted, within))
         states = COLUMNS if wanted.state is None else (wanted.state,)
         columns = [_column(db, services, visitor, wanted, within, state, counts.get(state, 0)) for state in states]
         named = users.names(db, case_board.owners(db, within))
         return Board(columns, counts, sorted(named.items(), key=lambda one: one[1]))
 
 
-def _filter(visitor: Visitor, wanted: Wanted, within: frozenset[str] | None, *states: CaseState) -> Filter:
+def _filter(
+    services: Services, visitor: Visitor, wanted: Wanted, within: frozenset[str] | None, *states: CaseState
+) -> Filter:
     return Filter(
         states=states or None,
         category=wanted.category,
@@ -85,6 +87,7 @@ def _filter(visitor: Visitor, wanted: Wanted, within: frozenset[str] | None, *st
         owner_id=visitor.caller.id if wanted.owner == ME else wanted.owner or None,
         overdue=True if wanted.overdue else None,
         communities=within,
+        now=services.clock.now(),
     )
 
 
@@ -97,7 +100,7 @@ def _column(
     state: CaseState,
     total: int,
 ) -> Column:
-    rows = cases.page(db, _filter(visitor, wanted, within, state), limit=SHOWN) if total else []
+    rows = cases.page(db, _filter(services, visitor, wanted, within, state), limit=SHOWN) if total else []
     if state not in ENDED:
         rows.sort(key=_urgency)
     return Column(state, cards(db, services, rows), total)

@@ -1,5 +1,6 @@
 """Complaint cases: lists, one with all around it, what people do with it, and compensation."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -61,10 +62,11 @@ def page(
             owner_id=caller.id if owner == "me" else owner,
             overdue=overdue,
             communities=within(db, caller, Scope.COMPLAINTS_READ, community),
+            now=services.clock.now(),
         )
         place = paging.decode(after) if after else None
         rows = cases.page(db, wanted, after=place, limit=limit)
-        counts = cases.count_by_state(db, wanted)
+        counts = cases.count_by_state(db, replace(wanted, states=None))
         shown = case_views(db, services, rows)
     more = paging.encode(rows[-1].opened_at, rows[-1].id) if len(rows) == limit else None
     return CasePage(complaints=shown, counts={CaseState(name): number for name, number in counts.items()}, next=more)

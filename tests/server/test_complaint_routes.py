@@ -47,6 +47,7 @@ def test_list_filters_and_pages(house: House, client: TestClient) -> None:
     ):
         found = client.get("/v1/complaints", params=params).json()["complaints"]
         assert [one["id"] for one in found] == expected
+    assert client.get("/v1/complaints", params={"state": "closed"}).json()["counts"] == {"new": 2}
 
 
 def test_case_with_everything_around_it(house: House, client: TestClient) -> None:
@@ -117,3 +118,9 @@ def test_scopes_and_communities(house: House, client: TestClient) -> None:
 @pytest.mark.parametrize("body", [{}, {"action": "acknowledge"}, {"action": "eat", "version": 1}])
 def test_bad_input(house: House, client: TestClient, body: dict[str, Any]) -> None:
     assert client.post(f"/v1/complaints/{case_id(house)}/actions", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_report_at_the_ends_of_the_calendar_is_refused(client: TestClient, day: str) -> None:
+    answer = client.get("/v1/reports/complaints", params={"from": day})
+    assert answer.status_code == 422 and answer.json()["code"] == "report_period"

@@ -1,0 +1,59 @@
+"""Cases that go on after they had ended: opened again, answered again, said again."""
+
+from core.vocabulary import CaseAction, CaseAnswer, CaseState
+from server.complaint_views import case_views
+from store import cases
+from store.cases import CaseRow, Filter
+from tests.agent.flows.test_cases import act, all_cases, case_of, clock_state, complain, to_result
+from tests.house import House
+
+AGAIN = "换来的又坏了，三天都没用到，没人管"
+DAY = 24 * 3600.0
+
+
+def reopened(house: House) -> CaseRow:
+    """A case that was closed on its first day and opened again on the fifth."""
+    case = to_result(house, complain(house))
+    act(house, case, CaseAction.TOLD)
+    act(house, case, CaseAction.CLOSE, answer=CaseAnswer.SATISFIED)
+    house.clock.advance(seconds=5 * DAY)
+    complain(house, AGAIN, "m-9")
+    return case_of(house, case.message_id)
+
+
+def test_more_of_a_case_that_is_open_again_joins_it(house: House) -> None:
+    case = reopened(house)
+    assert case.state == CaseState.REOPENED
+    house.clock.advance(seconds=300)
+    complain(house, "锅又坏了，质量差得离谱", "m-10")
+    assert [row.id for row in all_cases(house)] == [case.id]
+
+
+def test_asking_again_gives_no_more_time_to_answer(house: House) -> None:
+    case = reopened(house)
+    house.clock.advance(seconds=300)
+    complain(house, "锅又坏了，质量差得离谱", "m-10")
+    assert case_of(house, case.message_id).respond_by == case.respond_by
+
+
+def test_person_who_opens_a_case_again_starts_its_clock(house: House) -> None:
+    case = to_result(house, complain(house))
+    assert clock_state(house, case) == "stopped"
+    act(house, case, CaseAction.REOPEN, text="打电话来说没收到")
+    assert clock_state(house, case) == "running"
+    assert case_of(house, case.message_id).respond_by is not None
+
+
+def overdue(house: House) -> list[str]:
+    with house.services.database.read() as db:
+        rows = cases.page(db, Filter(overdue=True, now=house.clock.now()))
+        shown = case_views(db, house.services, cases.page(db, Filter()))
+    assert [one.id for one in shown if one.overdue] == [row.id for row in rows]
+    return [row.id for row in rows]
+
+
+def test_case_that_is_open_again_can_be_overdue(house: House) -> None:
+    case = reopened(house)
+    assert overdue(house) == []
+    house.clock.advance(seconds=1_900)
+    assert overdue(house) == [case.id]
