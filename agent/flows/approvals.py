@@ -87,15 +87,21 @@ def undo(services: Services, caller: Caller, draft_id: str, version: int) -> Dec
     with services.database.write() as db:
         draft = _visible(db, caller, draft_id)
         _may_decide(caller, draft, Decision.APPROVE)
+        if draft.case_id is not None:
+            # A case is locked before its drafts, wherever both change.
+            cases.lock(db, draft.case_id)
         # A bot that pulls may be reading while this commits: the last moment before the hand-over is too late.
         cancelled = deliveries.cancel_before(db, draft_id, services.clock.now() + _HANDOVER)
-        if draft.status in _SENT and not cancelled:
+        was_sent = draft.status in _SENT
+        if was_sent and not cancelled:
             raise Conflict("undo_too_late", extra=drafts.state_of(draft))
         reopened = drafts.reopen(db, draft_id, version=version, statuses=(*_SENT, DraftStatus.REJECTED))
         if not reopened:
             raise Conflict("draft_decided", extra=drafts.state_of(draft))
         _keep_version(db, draft_id, version + 1, DraftStatus.PENDING, Protected("", None), caller, text=draft.text)
         picking.forget(db, draft)
+        if was_sent:
+            case_compensation.withdrawn(db, caller, draft)
         details = {"version": version + 1, "cancelled": cancelled}
         db.audit(Deed(caller, "draft.undone", "draft", draft_id, draft.community_id, details))
         changes.note(db, changes.DRAFTS)

@@ -10,6 +10,7 @@ from agent.flows.draft_store import Planned
 from agent.services import Services
 from agent.steps import case_reply
 from agent.steps.case_reply import Manner, Matter
+from agent.steps.reply import Reply
 from core import tunables
 from core.caller import Caller, system_caller
 from core.errors import BadInput, Conflict, NotFound
@@ -55,8 +56,7 @@ def propose(services: Services, caller: Caller, case_id: str, wanted: Proposal) 
         raise BadInput("compensation_amount", extra={"field": "cents"})
     with services.database.write() as db:
         row = locked(db, caller, case_id, wanted.version)
-        if row.state in (CaseState.CLOSED, CaseState.DISMISSED):
-            raise Conflict("case_state", extra=cases.state_of(row))
+        _unended(row)
         approved = caller.allows(Scope.COMPENSATION_APPROVE, row.community_id) or _within(db, row, wanted)
         made = _add(db, caller, row, wanted, approved=approved)
         details = {"compensation": made.id, "kind": made.kind, "status": made.status}
@@ -65,6 +65,11 @@ def propose(services: Services, caller: Caller, case_id: str, wanted: Proposal) 
         _redraft(db, services, row)
         _changed(db)
     return row, made
+
+
+def _unended(row: CaseRow) -> None:
+    if row.state in (CaseState.CLOSED, CaseState.DISMISSED):
+        raise Conflict("case_state", extra=cases.state_of(row))
 
 
 def _within(db: ReadSession, row: CaseRow, wanted: Proposal) -> bool:
@@ -100,13 +105,14 @@ def decide(
     """A manager approves or rejects what was proposed.
 
     Raises `NotFound` (`complaint_not_found`, `compensation_not_found`), `Forbidden`, `Conflict` (`case_changed`,
-    `compensation_decided`).
+    `case_state`, `compensation_decided`).
     """
     if status not in _DECIDABLE:
         raise BadInput("compensation_amount", extra={"field": "status"})
     with services.database.write() as db:
         row = locked(db, caller, case_id, version)
         caller.require(Scope.COMPENSATION_APPROVE, row.community_id)
+        _unended(row)
         known = case_events.compensation(db, compensation_id)
         if known is None or known.case_id != case_id:
             raise NotFound("compensation_not_found")
@@ -136,6 +142,22 @@ def released(db: WriteSession, caller: Caller, draft: DraftRow) -> None:
             changes.note(db, changes.COMPLAINTS)
 
 
+def withdrawn(db: WriteSession, caller: Caller, draft: DraftRow) -> None:
+    """The decision that let the message go out was taken back, and what it approved with it. The case is locked
+    already."""
+    if draft.case_id is None or draft.cause != RequiresCause.COMPENSATION:
+        return
+    row = cases.get(db, draft.case_id)
+    assert row is not None
+    events = case_events.of_case(db, row.id)
+    decided = [one.details for one in events if one.kind == "compensation_decided"]
+    for offered in dict.fromkeys(one["compensation"] for one in decided if one.get("draft") == draft.id):
+        if case_events.propose_again(db, offered):
+            details = {"compensation": offered, "status": CompensationStatus.PROPOSED.value, "draft": draft.id}
+            row = case_moves.change(db, caller, row, "compensation_decided", details=dict(details))
+            changes.note(db, changes.COMPLAINTS)
+
+
 def approved_words(db: ReadSession, case_id: str) -> str | None:
     """What was approved for a case, in words."""
     return _words(one for one in case_events.compensations(db, case_id) if one.status == CompensationStatus.APPROVED)
@@ -147,7 +169,8 @@ def _words(found: object) -> str | None:
 
 
 def _redraft(db: WriteSession, services: Services, row: CaseRow) -> None:
-    """The private message anew, with what is offered now; one that offers what nobody approved needs a manager."""
+    """The private message anew, with what is offered now: that which tells the result where there is one. One that
+    offers what nobody approved needs a manager."""
     message = messages.get(db, row.message_id)
     if message is None or row.member_id is None:
         return
@@ -156,12 +179,7 @@ def _redraft(db: WriteSession, services: Services, row: CaseRow) -> None:
     for other in drafts.open_of_case(db, row.id):
         if other.kind == DeliveryKind.PRIVATE:
             drafts.expire(db, other.id, ExpiredReason.CONVERSATION_MOVED_ON, WORKER.id)
-    view = community.view(db, row.community_id)
-    known = case_drafts.has_name(db, services, row.member_id)
-    kept = frozenset({"member_name"}) if known else frozenset()
-    manner = Manner(view.tone, view.values, kept, view.respond_minutes)
-    matter = Matter(ComplaintCategory(row.category), Severity(row.severity), offer=_words(offers))
-    made = case_reply.private(matter, manner, ())
+    made = _words_with(db, services, row, _words(offers))
     cause = RequiresCause.COMPENSATION if unapproved else None
     planned = Planned(
         DeliveryKind.PRIVATE,
@@ -173,6 +191,17 @@ def _redraft(db: WriteSession, services: Services, row: CaseRow) -> None:
         cause=cause,
     )
     draft_store.add(db, planned, WORKER.id)
+
+
+def _words_with(db: ReadSession, services: Services, row: CaseRow, offer: str | None) -> Reply:
+    if row.state == CaseState.RESOLVED:
+        return case_drafts.result(db, services, row, offer)
+    view = community.view(db, row.community_id)
+    known = case_drafts.has_name(db, services, row.member_id)
+    kept = frozenset({"member_name"}) if known else frozenset()
+    manner = Manner(view.tone, view.values, kept, view.respond_minutes)
+    matter = Matter(ComplaintCategory(row.category), Severity(row.severity), offer=offer)
+    return case_reply.private(matter, manner, ())
 
 
 def _changed(db: WriteSession) -> None:

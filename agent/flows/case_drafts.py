@@ -12,11 +12,21 @@ from agent.services import Services
 from agent.steps import case_reply, reply
 from agent.steps.boundaries import boundary
 from agent.steps.case_reply import CaseDrafts, Manner, Matter
-from agent.steps.reply import Asked, Reply
-from core.vocabulary import AbstainedReason, Conversation, DeliveryKind, EntryKind, RiskLabel, RiskLevel, Scene
+from agent.steps.reply import Asked, Confidence, Reply
+from core import tunables
+from core.vocabulary import (
+    AbstainedReason,
+    Band,
+    Conversation,
+    DeliveryKind,
+    EntryKind,
+    RiskLabel,
+    RiskLevel,
+    Scene,
+)
 from knowledge.entries import Entry
 from knowledge.retriever import Scope as SearchScope
-from store import members
+from store import communities, members, settings
 from store.cases import CaseRow
 from store.messages import MessageRow
 from store.session import ReadSession
@@ -24,6 +34,8 @@ from store.vault import MemberKeys
 
 _ANSWERED_ANYWAY: Final = frozenset({RiskLabel.ABUSE, RiskLabel.CRISIS, RiskLabel.PRIVACY, RiskLabel.FLOODING})
 """Risks that go with being angry: who is answered with care calms down. All others wait for a person."""
+RESULT: Final = "complaint_result"
+"""The confidence's reason by which a draft that tells the result is known."""
 
 
 def manner(read: Read) -> Manner:
@@ -116,3 +128,10 @@ def has_name(db: ReadSession, services: Services, member_id: str | None) -> bool
     """Whether a member can be addressed by a name."""
     member = members.get(db, member_id) if member_id is not None else None
     return bool(MemberKeys(db, services.keyring).name(member))
+
+
+def result(db: ReadSession, services: Services, row: CaseRow, offer: str | None) -> Reply:
+    """The message that tells the result of a case, and what is offered beside it."""
+    tone = settings.value(db, tunables.TONE, communities.lineage(db, row.community_id))
+    text = case_reply.result(row.result or "", offer, tone, known=has_name(db, services, row.member_id))
+    return Reply(text=text, confidence=Confidence(band=Band.LOW, reason=RESULT))

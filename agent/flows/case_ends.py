@@ -7,13 +7,11 @@ from typing import Final
 from agent.flows import case_compensation, case_drafts, case_moves, clock_rules, draft_store, surveys
 from agent.flows.draft_store import Planned
 from agent.services import Services
-from agent.steps import case_reply
-from agent.steps.reply import Confidence, Reply
 from core import tunables
 from core.caller import Caller, system_caller
 from core.errors import Conflict
 from core.office_hours import NeverOpen
-from core.vocabulary import OPEN_CASE_STATES, Band, CaseAnswer, CaseState, DeliveryKind, ExpiredReason
+from core.vocabulary import OPEN_CASE_STATES, CaseAnswer, CaseState, DeliveryKind, ExpiredReason
 from store import cases, changes, communities, drafts, messages, settings
 from store.cases import CaseRow
 from store.drafts import DraftRow
@@ -21,8 +19,6 @@ from store.session import ReadSession, WriteSession
 from store.vault import Protected
 
 SWEEPER: Final = system_caller("cases")
-RESULT: Final = "complaint_result"
-"""The confidence's reason by which a draft that tells the result is known."""
 ERASED: Final = "member_erased"
 _MOST: Final = 200
 
@@ -35,10 +31,7 @@ def draft_result(db: WriteSession, services: Services, row: CaseRow, result: Pro
         return
     for other in drafts.open_of_case(db, row.id):
         drafts.expire(db, other.id, ExpiredReason.CONVERSATION_MOVED_ON, SWEEPER.id)
-    offer = case_compensation.approved_words(db, row.id)
-    tone = settings.value(db, tunables.TONE, communities.lineage(db, row.community_id))
-    words = case_reply.result(result.masked, offer, tone, known=case_drafts.has_name(db, services, row.member_id))
-    made = Reply(text=words, confidence=Confidence(band=Band.LOW, reason=RESULT))
+    made = case_drafts.result(db, services, row, case_compensation.approved_words(db, row.id))
     lane = case_drafts.private_lane(row)
     revision = message.revision + message.releases + row.version
     draft_store.add(db, Planned(DeliveryKind.PRIVATE, lane, [message], revision, made, case_id=row.id), SWEEPER.id)
@@ -57,7 +50,7 @@ def told(
 
 def told_by(db: WriteSession, by: Caller, row: CaseRow, draft: DraftRow) -> None:
     """A draft of the case reached the member: the one with the result tells them of it."""
-    if draft.confidence.get("reason") == RESULT and row.state == CaseState.RESOLVED and row.told_at is None:
+    if draft.confidence.get("reason") == case_drafts.RESULT and row.state == CaseState.RESOLVED and row.told_at is None:
         told(db, by, row, db.now, draft=draft.id)
 
 
@@ -151,8 +144,9 @@ def sweep(services: Services) -> int:
     with services.database.read() as db:
         waiting = [row.id for row in cases.told_and_silent(db, _MOST) if (silent_until(db, row) or now) < now]
         orphaned = cases.of_erased(db, _MOST)
-    closed = sum(_close_silent(services, case_id) for case_id in waiting)
-    return closed + sum(_put_away_erased(services, case_id) for case_id in orphaned)
+    # Those first: what the member was told has been erased with them, and no case is closed without a result.
+    put_away = sum(_put_away_erased(services, case_id) for case_id in orphaned)
+    return put_away + sum(_close_silent(services, case_id) for case_id in waiting)
 
 
 def _put_away_erased(services: Services, case_id: str) -> bool:

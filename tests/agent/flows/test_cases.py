@@ -53,6 +53,11 @@ def drafts_of(house: House, case: CaseRow) -> dict[str, DraftRow]:
         return {row.kind: row for row in drafts.of_case(db, case.id)}
 
 
+def drafts_with(house: House, case: CaseRow) -> list[DraftRow]:
+    with house.services.database.read() as db:
+        return drafts.of_case(db, case.id)
+
+
 def history(house: House, case: CaseRow) -> list[str]:
     with house.services.database.read() as db:
         return [row.kind for row in case_events.of_case(db, case.id)]
@@ -273,6 +278,29 @@ def test_nobody_waits_for_an_erased_member(house: House) -> None:
     assert (now.state, now.quote) == (CaseState.DISMISSED, "")
     assert clock_state(house, case) == "stopped"
     assert case_ends.sweep(house.services) == 0
+
+
+def test_members_erased_after_they_were_told_hold_up_nobody(house: House) -> None:
+    told = complain(house, BROKEN, "m-1", sender={"id": "wx-2", "name": "果果妈"})
+    act(house, to_result(house, told), CaseAction.TOLD)
+    other = to_result(house, complain(house, LATE, "m-2"))
+    act(house, other, CaseAction.TOLD)
+    # Nobody swept between: a restored backup, say.
+    house.clock.advance(seconds=8 * 24 * 3600)
+    assert told.member_id is not None
+    erasure.erase(house.services, house.owner, told.member_id)
+    assert case_ends.sweep(house.services) == 2
+    assert case_of(house, told.message_id).state == CaseState.DISMISSED
+    assert case_of(house, other.message_id).state == CaseState.CLOSED
+
+
+def test_edit_after_the_result_makes_no_draft(house: House) -> None:
+    case = to_result(house, complain(house))
+    made = len(drafts_with(house, case))
+    house.say("买的锅用了三天就坏了，质量太差，没人管！", "m-1", revision=1)
+    house.work()
+    assert case_of(house, case.message_id).state == CaseState.RESOLVED
+    assert len(drafts_with(house, case)) == made
 
 
 def test_complaint_about_a_closed_case_opens_it_again(house: House) -> None:
