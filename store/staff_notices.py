@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
@@ -72,12 +73,27 @@ def get(db: ReadSession, notice_id: str) -> NoticeRow | None:
     return db.get(NoticeRow, notice_id, populate_existing=True)
 
 
-def open_of(db: ReadSession, user_id: str, limit: int) -> list[NoticeRow]:
-    """What a person has not seen and what is not settled, the newest first."""
+class Readable(NamedTuple):
+    """In which communities somebody may read of this kind of objects, and of all others (None: in all of them)."""
+
+    object_kind: str
+    within: frozenset[str] | None
+    others: frozenset[str] | None
+
+
+def open_of(db: ReadSession, user_id: str, limit: int, readable: Readable | None = None) -> list[NoticeRow]:
+    """What a person has not seen, what is not settled and what they may read, the newest first."""
     query = sa.select(NoticeRow).where(
         NoticeRow.user_id == user_id, NoticeRow.seen_at.is_(None), NoticeRow.over_at.is_(None)
     )
+    if readable is not None:
+        own = NoticeRow.object_kind == readable.object_kind
+        query = query.where(sa.or_(_within(own, readable.within), _within(~own, readable.others)))
     return list(db.execute(query.order_by(NoticeRow.id.desc()).limit(limit)).scalars())
+
+
+def _within(kind: sa.ColumnElement[bool], places: frozenset[str] | None) -> sa.ColumnElement[bool]:
+    return kind if places is None else sa.and_(kind, NoticeRow.community_id.in_(places))
 
 
 def see(db: WriteSession, notice_id: str) -> bool:

@@ -10,9 +10,8 @@ from core.scopes import Scope
 from core.vocabulary import ClockKind
 from store import staff_notices
 from store.session import ReadSession
-from store.staff_notices import NoticeRow
+from store.staff_notices import NoticeRow, Readable
 
-_SCOPES: Final = {ClockKind.GROUP_QUESTION.value: Scope.DRAFTS_READ}
 MOST: Final = 100
 KEPT: Final = timedelta(days=90)
 _A_SWEEP: Final = 500
@@ -20,12 +19,10 @@ _A_SWEEP: Final = 500
 
 def mine(db: ReadSession, caller: Caller, limit: int = MOST) -> list[NoticeRow]:
     """The caller's own open notices, the newest first, of what they may still read."""
-    rows = staff_notices.open_of(db, caller.id, limit)
-    return [row for row in rows if caller.allows(_scope(row), row.community_id)]
-
-
-def _scope(row: NoticeRow) -> Scope:
-    return _SCOPES.get(row.object_kind, Scope.COMPLAINTS_READ)
+    questions, others = caller.communities(Scope.DRAFTS_READ), caller.communities(Scope.COMPLAINTS_READ)
+    # What they may not read takes no place in the list.
+    readable = Readable(ClockKind.GROUP_QUESTION, questions, others)
+    return staff_notices.open_of(db, caller.id, limit, readable)
 
 
 def seen(services: Services, caller: Caller, notice_id: str) -> bool:

@@ -33,3 +33,13 @@ def test_old_ones_go_when_they_are_over(house: House) -> None:
     house.clock.advance(minutes=2)
     assert notices.sweep(house.services) == 2
     assert set(_mine(house)) == {"cmp_open"}, "what nobody saw stays"
+
+
+def test_what_may_not_be_read_takes_no_place_in_the_list(house: House) -> None:
+    answerer = house.user("answerer")
+    with house.services.database.write() as db:
+        for kind, object_id in (("group_question", "msg_1"), ("complaint", "cmp_1"), ("incident", "inc_1")):
+            staff_notices.add(db, [answerer.id], community_id="mama", kind="x", object_kind=kind, object_id=object_id)
+    with house.services.database.read() as db:
+        assert [row.object_id for row in notices.mine(db, answerer, 1)] == ["msg_1"]
+        assert len(notices.mine(db, house.user("service"))) == 0
