@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Float, ForeignKey, Index, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from core.vocabulary import ClockKind
 from store.base import Base, Id, insert_new
 from store.cases import CaseRow
+from store.members import MemberRow
+from store.messages import MessageRow
 from store.session import ReadSession, WriteSession
 
 STATES: Final = ("running", "warned", "overdue", "paused", "stopped")
@@ -125,6 +127,50 @@ def lock_cases(db: WriteSession, case_ids: Collection[str]) -> dict[str, CaseRow
     query = sa.select(CaseRow).where(CaseRow.id.in_(list(case_ids))).order_by(CaseRow.id)
     fresh = query.with_for_update().execution_options(populate_existing=True)
     return {row.id: row for row in db.execute(fresh).scalars()}
+
+
+class Needless(NamedTuple):
+    """A question clock that nobody waits for any more: since when, and why."""
+
+    message_id: str
+    at: datetime
+    why: str
+
+
+def needless(db: ReadSession, limit: int) -> list[Needless]:
+    """Questions with a clock that runs, whose message was taken back, or edited to ask nothing, or whose member was
+    erased. One that is still to be thought about, or in whose burst another message asks, is none of them."""
+    follower = aliased(MessageRow)
+    asks = sa.and_(
+        follower.burst_id == MessageRow.id,
+        follower.id != MessageRow.id,
+        follower.recalled.is_(False),
+        follower.no_draft.is_(None),
+    )
+    nothing = sa.and_(MessageRow.done_at.is_not(None), MessageRow.no_draft.is_not(None), ~sa.exists().where(asks))
+    query = (
+        sa.select(MessageRow.id, MessageRow.recalled, MessageRow.done_at, MemberRow.erased_at)
+        .join(ClockRow, sa.and_(ClockRow.object_id == MessageRow.id, ClockRow.kind == ClockKind.GROUP_QUESTION))
+        .outerjoin(MemberRow, MemberRow.id == MessageRow.member_id)
+        .where(ClockRow.stopped_at.is_(None), sa.or_(nothing, MemberRow.erased_at.is_not(None)))
+        .order_by(MessageRow.id)
+        .limit(limit)
+    )
+    found = []
+    for message_id, recalled, done_at, erased_at in db.execute(query):
+        why = "message_recalled" if recalled else "message_edited"
+        at, why = (done_at, why) if erased_at is None else (erased_at, "member_erased")
+        if at is not None:
+            found.append(Needless(message_id, at, why))
+    return found
+
+
+def ever_breached(db: ReadSession, kind: str, object_id: str) -> bool:
+    """Whether any clock of an object was too late."""
+    query = sa.select(sa.literal(1)).where(
+        ClockRow.kind == kind, ClockRow.object_id == object_id, ClockRow.breached_at.is_not(None)
+    )
+    return db.execute(query.limit(1)).first() is not None
 
 
 def many(db: ReadSession, clock_ids: Collection[str]) -> list[ClockRow]:

@@ -18,6 +18,7 @@ from core import log, tunables
 from core.caller import system_caller
 from core.errors import Unavailable
 from core.office_hours import NeverOpen
+from core.scopes import Scope
 from core.vocabulary import ClockKind, ClockMark
 from store import changes, communities, due, settings, staff_notices, timers, users
 from store import clocks as stored
@@ -32,6 +33,7 @@ _log = log.get(__name__)
 QUEUE: Final = timers.of_kinds(list(ClockMark))
 _CLOCKS: Final = system_caller("clocks")
 _DEEDS: Final = {ClockMark.WARN: "warned", ClockMark.BREACH: "breached", ClockMark.ESCALATE: "escalated"}
+_READS: Final = {ClockKind.GROUP_QUESTION: Scope.DRAFTS_READ, ClockKind.COMPLAINT: Scope.COMPLAINTS_READ}
 _MOST_NAMES: Final = 5
 _SECONDS_LEFT: Final = 60
 
@@ -193,13 +195,13 @@ class _Places:
         rules = clock_rules.rules(self._db, kind, community_id)
         lineage = communities.lineage(self._db, community_id)
         holders = users.with_roles(self._db, rules.ladder, lineage)
-        on = duty.now_on(self._db, self._services, lineage)
+        on = duty.now_on(self._db, self._services, lineage, [_READS[kind]])
         rungs: list[tuple[str, tuple[str, ...]]] = []
         for role in rules.ladder:
             people = holders.get(role, [])
             called = [one for one in on if one in people] or people
             if not rungs and on:
-                called = on  # who is on duty answers first, whatever their role
+                called = on  # who is on duty and may open it answers first, whatever their role
             if called:
                 rungs.append((role, tuple(called)))
         return Place(rules, tuple(rungs))

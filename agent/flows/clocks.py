@@ -12,7 +12,7 @@ from core.caller import system_caller
 from core.ids import new_id
 from core.office_hours import NeverOpen
 from core.vocabulary import ClockKind, ClockMark
-from store import clocks, staff_notices, timers
+from store import changes, clocks, staff_notices, timers
 from store.audit import Deed
 from store.cases import CaseRow
 from store.clocks import ClockRow
@@ -22,6 +22,8 @@ _log = log.get(__name__)
 _CLOCKS: Final = system_caller("clocks")
 _LONGEST_AGO: Final = timedelta(days=7)
 """A message that comes in later than this waits since then: nobody counts the minutes of last month."""
+
+_A_SWEEP: Final = 200
 
 
 def start(
@@ -106,6 +108,22 @@ def resume(db: WriteSession, _services: Services, *, kind: ClockKind, object_id:
     _audit(db, row, "resumed", by=by)
     db.flush()
     return True
+
+
+def sweep(services: Services) -> int:
+    """Stop the clocks of questions that nobody asks any more; how many."""
+    with services.database.read() as db:
+        if not clocks.needless(db, 1):
+            return 0
+    with services.database.write() as db:
+        found = clocks.needless(db, _A_SWEEP)
+        for one in found:
+            kind, by = ClockKind.GROUP_QUESTION, _CLOCKS.id
+            stop(db, services, kind=kind, object_id=one.message_id, at=one.at, by=by, why=one.why)
+        if found:
+            changes.note(db, changes.DRAFTS)
+            changes.note(db, changes.NOTICES)
+    return len(found)
 
 
 def _begin(db: WriteSession, kind: ClockKind, object_id: str, community_id: str, since: datetime) -> ClockRow | None:
@@ -208,7 +226,9 @@ def _tell_case(db: WriteSession, row: ClockRow, respond_by: datetime | None) -> 
 def _flag_case(db: WriteSession, row: ClockRow, *, breached: bool) -> None:
     case = db.get(CaseRow, row.object_id) if row.kind == ClockKind.COMPLAINT else None
     if case is not None:
-        case.breached = breached
+        # What an earlier clock of it was too late with is not taken back.
+        db.flush()
+        case.breached = breached or clocks.ever_breached(db, row.kind, row.object_id)
 
 
 def _audit(db: WriteSession, row: ClockRow, what: str, *, by: str) -> None:

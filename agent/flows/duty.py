@@ -1,6 +1,6 @@
 """The duty roster (值班表): kept per community by whoever may change its settings, asked when a clock runs out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -32,18 +32,27 @@ class Entry(NamedTuple):
     shift: str
 
 
-def now_on(db: ReadSession, services: Services, lineage: Sequence[str]) -> list[str]:
-    """Users on duty for a community: by the roster of the nearest of its lineage that has anybody on duty now."""
+def now_on(
+    db: ReadSession, services: Services, lineage: Sequence[str], scopes: Collection[Scope] = _READS
+) -> list[str]:
+    """Users on duty for a community who hold one of `scopes` there: by the roster of the nearest of its lineage that
+    has such a one on duty now. Nobody is called for what they can't open."""
     rows = duty.of(db, lineage, since=services.clock.now().date() - _KEPT)
     if not rows:
         return []
     zone, now = clock_rules.zone(db), services.clock.now()
     for community_id in lineage:
         roster = [_shift(row) for row in rows if row.community_id == community_id]
-        if found := on_duty(roster, now, zone):
-            known = users.names(db, found)
-            return [one for one in found if one in known]
+        if found := able(db, on_duty(roster, now, zone), scopes, lineage[0]):
+            return found
     return []
+
+
+def able(db: ReadSession, user_ids: Sequence[str], scopes: Collection[Scope], community_id: str) -> list[str]:
+    """Those of these people, in their order, who are there (any more) and hold one of `scopes` in the community."""
+    known = [user for one in user_ids if (user := users.get(db, one)) is not None and user.disabled_at is None]
+    callers = {user.id: access.caller_of_user(db, user) for user in known}
+    return [one for one in callers if any(callers[one].allows(scope, community_id) for scope in scopes)]
 
 
 def _shift(row: DutyRow) -> DutyShift:
@@ -94,7 +103,9 @@ def add(services: Services, caller: Caller, community_id: str, entries: Sequence
     """Add shifts to a community's roster. Raises as `replace`."""
     with services.database.write() as db:
         _require_edit(db, caller, community_id)
-        rows = _made(db, caller, community_id, entries, already=len(duty.of(db, [community_id])))
+        # Days that are over are shown to nobody, so nobody could make room.
+        kept = duty.of(db, [community_id], since=db.now.date() - _KEPT)
+        rows = _made(db, caller, community_id, entries, already=len(kept))
         duty.add(db, rows)
         for row in rows:
             db.audit(Deed(caller, "duty.added", "duty", row.id, community_id, {"user": row.user_id}))

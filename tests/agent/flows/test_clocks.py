@@ -1,15 +1,17 @@
 """Reply clocks: what goes off when, who is told, and that it happens once."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
-from agent.flows import clock_alarms, clocks, duty
+from agent.flows import clock_alarms, clocks, duty, erasure
 from agent.flows.duty import Entry
 from core.vocabulary import ClockKind
 from store.clocks import ClockRow
+from store.messages import MessageRow
 from store.staff_notices import NoticeRow
 from store.timers import TimerRow
+from store.users import UserRow
 from tests.agent.flows.clocking import (
     alerts,
     at,
@@ -62,6 +64,60 @@ def test_answer_in_time_stops_everything(house: House) -> None:
     assert clock_of(house, row.id).kept() is True
     assert all(notice.over_at for notice in rows(house, NoticeRow))
     assert start(house, "msg_1").id == row.id, "the same question is not counted twice"
+
+
+def test_question_that_was_taken_back_is_waited_for_no_more(wise: House) -> None:
+    # scope: 14
+    _ask(wise)
+    wise.say("", revision=1, recalled=True)
+    assert _left_by_sweep(wise) == ("message_recalled", True)
+
+
+def test_question_edited_to_ask_nothing_is_waited_for_no_more(wise: House) -> None:
+    _ask(wise)
+    wise.say("大家早上好", revision=1)
+    assert _left_by_sweep(wise) == ("message_edited", True)
+
+
+def test_question_edited_to_ask_on_is_waited_for(wise: House) -> None:
+    _ask(wise)
+    wise.say("请问买错了怎么退款呀？", revision=1)
+    assert _left_by_sweep(wise) == (None, None)
+
+
+def test_question_of_a_burst_is_waited_for_when_the_first_message_is_taken_back(wise: House) -> None:
+    wise.say("请问买错了怎么退款呀？")
+    _ask(wise, "m-2")
+    wise.say("", revision=1, recalled=True)
+    assert _left_by_sweep(wise) == (None, None)
+
+
+def test_question_of_an_erased_member_is_waited_for_no_more(wise: House) -> None:
+    # scope: 37
+    _ask(wise)
+    (row,) = rows(wise, MessageRow)
+    erasure.erase(wise.services, wise.owner, row.member_id)
+    assert _left_by_sweep(wise) == ("member_erased", True)
+    assert alerts(wise) == []
+
+
+def _ask(house: House, message_id: str = "m-1") -> None:
+    staff(house)
+    house.say("请问多久发货呀？", message_id)
+    house.work()
+
+
+def _left_by_sweep(house: House) -> tuple[str | None, bool | None]:
+    """Why the only clock stopped, and whether it counts as kept; nobody is alarmed of one that did."""
+    house.clock.advance(seconds=60)
+    house.work()
+    clocks.sweep(house.services)
+    assert clocks.sweep(house.services) == 0
+    (row,) = rows(house, ClockRow)
+    if row.stopped_at is not None:
+        run_until(house, house.clock.now() + timedelta(minutes=30))
+        assert rows(house, NoticeRow) == rows(house, TimerRow) == []
+    return row.why, row.kept()
 
 
 def test_clock_that_starts_at_night_runs_from_the_opening(house: House) -> None:
@@ -145,6 +201,43 @@ def test_who_is_on_duty_is_called_instead_of_everybody(house: House) -> None:
     assert told(house, "clock_warn") == {second}
     assert "answerer-2同学" in alerts(house)[0]
     assert people["answerer"] not in told(house, "clock_warn")
+
+
+def test_who_may_not_open_complaints_is_not_called_to_one(house: House) -> None:
+    people = staff(house)
+    duty.add(house.services, house.owner, "root", [Entry("answerer", 5, None, "09:00-18:00")])
+    start(house, "cmp_1", ClockKind.COMPLAINT)
+    start(house, "msg_1")
+    run_until(house, house.clock.now() + timedelta(minutes=29))
+    found = [(row.object_kind, row.user_id) for row in rows(house, NoticeRow) if row.kind == "clock_warn"]
+    assert sorted(found) == [("complaint", people["service"]), ("group_question", people["answerer"])]
+
+
+def test_roster_whose_people_are_gone_leaves_it_to_the_community_above(house: House) -> None:
+    people = staff(house)
+    gone = person(house, "gone", "answerer")
+    duty.add(house.services, house.owner, "mama", [Entry("gone", 5, None, "09:00-18:00")])
+    duty.add(house.services, house.owner, "root", [Entry("answerer", 5, None, "09:00-18:00")])
+
+    def on() -> list[str]:
+        with house.services.database.read() as db:
+            return duty.now_on(db, house.services, ["mama", "root"])
+
+    assert on() == [gone]
+    with house.services.database.write() as db:
+        db.get_one(UserRow, gone).disabled_at = db.now
+    assert on() == [people["answerer"]]
+
+
+def test_days_that_are_over_take_no_place_on_the_roster(house: House) -> None:
+    staff(house)
+    days = [date(2026, month, day) for month in range(1, 10) for day in range(1, 29)]
+    for shift in ("09:00-12:00", "13:00-18:00"):
+        past = [Entry("answerer", None, day, shift) for day in days[: duty.MOST // 2]]
+        duty.add(house.services, house.owner, "mama", past)
+    duty.add(house.services, house.owner, "mama", [Entry("answerer", 5, None, "09:00-18:00")])
+    with house.services.database.read() as db:
+        assert len(duty.roster(db, house.services, house.owner, "mama")) == 1
 
 
 def test_standstill_warns_of_nothing_that_has_happened(house: House) -> None:
