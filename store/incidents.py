@@ -214,8 +214,12 @@ def advance(db: WriteSession, incident_id: str, *, version: int, **values: Any) 
 
 
 def set_script(db: WriteSession, incident_id: str, draft_id: str, script_id: str | None) -> bool:
-    """Name the draft of the crisis script; False where one is named already."""
-    change = sa.update(IncidentRow).where(IncidentRow.id == incident_id, IncidentRow.script_draft_id.is_(None))
+    """Name the draft of the crisis script; False where one is named already, or the incident was closed."""
+    change = sa.update(IncidentRow).where(
+        IncidentRow.id == incident_id,
+        IncidentRow.script_draft_id.is_(None),
+        IncidentRow.status == IncidentStatus.OPEN,
+    )
     values = {"script_draft_id": draft_id, "script_id": script_id}
     named = db.execute(change.values(values).returning(IncidentRow.id).execution_options(synchronize_session=False))
     return named.first() is not None

@@ -21,6 +21,7 @@ from core.vocabulary import (
     DraftStatus,
     Engine,
     EntryKind,
+    IncidentStatus,
     Requires,
     RequiresCause,
     Scene,
@@ -55,24 +56,24 @@ def is_crisis(db: ReadSession, entry_id: str) -> bool:
 
 
 def draft_statement(services: Services, incident_id: str, *, by: str) -> str | None:
-    """Make the draft of an incident's statement, where it has none; its id. It answers no message and waits for a
+    """Make the draft of an open incident's statement, where it has none; its id. It answers no message and waits for a
     manager; the scripts of the operator's stand beside it to be picked instead.
 
     Raises `EmbeddingError`, `IndexFailure`.
     """
     with services.database.read() as db:
         incident = incidents.get(db, incident_id)
-        if incident is None or incident.script_draft_id is not None:
+        if incident is None or incident.script_draft_id is not None or incident.status != IncidentStatus.OPEN:
             return None
         view = communities_view.view(db, incident.community_id)
         row = communities.get(db, incident.community_id)
         assert row is not None
         cases = incidents.cases_of(db, [incident_id])[incident_id]
-    category = catalogue.text(f"complaint_category.{incident.category}")
-    values = view.values | {"issue_name": f"{category}问题"}
+    category = _named(incident)
+    values = view.values | {"issue_name": f"{category}问题" if category else "这件事"}
     place = Place(CommunityType(row.type), view.lineage, Tone(view.tone), values)
-    words = cases[0].quote if cases else category
-    found = _suitable(services, place, f"{category} {words}")
+    words = cases[0].quote if cases else ""
+    found = _suitable(services, place, f"{category} {words}".strip())
     with services.database.write() as db:
         return _store(db, incident, found, place, by=by)
 
@@ -132,9 +133,14 @@ def _words(incident: IncidentRow, found: list[Entry], place: Place) -> tuple[Ent
         hits = _hits(filled.text, script, place)
         if not filled.missing and MEMBER_NAME not in script.answer and not copy_check.blocking(hits, typed=False):
             return script, filled.text
-    category = catalogue.text(f"complaint_category.{incident.category}")
     urgent = incident.category in _URGENT
-    return None, render("incident/statement", category=category, urgent=urgent).strip()
+    return None, render("incident/statement", category=_named(incident), urgent=urgent).strip()
+
+
+def _named(incident: IncidentRow) -> str:
+    """What the matter is called before members; empty where it has no category of its own: 其他问题 is no name."""
+    other = incident.category == ComplaintCategory.OTHER
+    return "" if other else catalogue.text(f"complaint_category.{incident.category}")
 
 
 def _hits(text: str, script: Entry | None, place: Place) -> list[CopyHit]:

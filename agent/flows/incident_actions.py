@@ -11,7 +11,7 @@ from agent.services import Services
 from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound
 from core.scopes import Scope
-from core.vocabulary import IncidentAction, IncidentStatus, Severity
+from core.vocabulary import CaseState, IncidentAction, IncidentStatus, Severity
 from store import cases, changes, incidents, staff_notices
 from store.audit import Deed
 from store.incidents import IncidentRow
@@ -61,7 +61,7 @@ def act(services: Services, caller: Caller, incident_id: str, wanted: Act) -> In
     Raises `NotFound` (`incident_not_found`, `complaint_not_found`, `user_not_found`), `Forbidden`, `BadInput`
     (`case_field_missing`, `case_field_not_expected`, `text_too_long`, `owner_not_allowed`, `incident_step_unknown`,
     `incident_other_community`), `Conflict` (`incident_closed`, `incident_changed`, `case_in_incident`,
-    `case_changed`) with what stands now.
+    `case_state` for a dismissed one, `case_changed`) with what stands now.
     """
     _check(wanted)
     with services.database.write() as db:
@@ -130,6 +130,8 @@ def _merge(db: WriteSession, _services: Services, caller: Caller, row: IncidentR
         raise BadInput("incident_other_community", extra={"field": "case_id"})
     if case.incident_id is not None:
         raise Conflict("case_in_incident", extra=cases.state_of(case) | {"incident_id": case.incident_id})
+    if case.state == CaseState.DISMISSED:
+        raise Conflict("case_state", extra=cases.state_of(case))
     flow.put_in(db, row, [case.id], by=caller)
     return {"case": case.id, "cases": row.cases}
 

@@ -18,6 +18,7 @@ from agent.steps.incidents import Said
 from core import catalogue, log, tunables
 from core.caller import Caller, system_caller
 from core.ids import new_id
+from core.scopes import Scope
 from core.vocabulary import OPEN_CASE_STATES, IncidentStatus, Severity
 from knowledge.embeddings import Vector
 from prompts.loader import render
@@ -177,14 +178,14 @@ def _open(db: WriteSession, services: Services, case: CaseRow, crowd: Sequence[S
 
 
 def _owner(db: ReadSession, services: Services, case: CaseRow, ids: Sequence[str]) -> str | None:
-    """Who is on duty, else who has one of the cases, else whom the department named."""
+    """Who is on duty, else who has one of the cases, else whom the department named; each if they may own it."""
     lineage = communities.lineage(db, case.community_id)
-    on_duty = duty.now_on(db, services, lineage)
+    on_duty = duty.now_on(db, services, lineage, [Scope.COMPLAINTS_OWN])
     if on_duty:
         return on_duty[0]
     owners = [row.owner_id for row in cases.many(db, ids) if row.owner_id is not None]
     named = case_owners.contacts(db, case.routed_to, lineage).user_ids
-    return next(iter([*owners, *named]), None)
+    return next(iter(duty.able(db, [*owners, *named], [Scope.COMPLAINTS_OWN], case.community_id)), None)
 
 
 def put_in(db: WriteSession, row: IncidentRow, case_ids: Sequence[str], *, by: Caller) -> None:
@@ -202,7 +203,7 @@ def put_in(db: WriteSession, row: IncidentRow, case_ids: Sequence[str], *, by: C
 def _alert(db: WriteSession, services: Services, row: IncidentRow, limits: Limits) -> None:
     """Tell the staff's group, and everybody who is called."""
     lineage = communities.lineage(db, row.community_id)
-    called = duty.now_on(db, services, lineage) or _managers(db, lineage)
+    called = duty.now_on(db, services, lineage, [Scope.COMPLAINTS_READ]) or _managers(db, lineage)
     people = {*called, *([row.owner_id] if row.owner_id is not None else [])}
     owner = users.names(db, [row.owner_id]).get(row.owner_id) if row.owner_id is not None else None
     text = render(

@@ -6,20 +6,23 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import access, approvals, incident_actions, incidents, people, picking
+from agent.flows import access, approvals, clocks, crisis, duty, incident_actions, incidents, people, picking
 from agent.flows import settings as settings_flow
 from agent.flows.approvals import Ruling
+from agent.flows.duty import Entry
 from agent.flows.incident_actions import Act
 from agent.flows.surveys import Who
 from core.caller import Caller
 from core.errors import BadInput, Conflict, Forbidden
 from core.ids import new_id
-from core.vocabulary import Decision, IncidentAction, IncidentStatus, Severity
+from core.vocabulary import ClockKind, Decision, IncidentAction, IncidentStatus, Severity
 from store import audit, case_events, cases, deliveries, drafts, staff_notices
 from store import incidents as store
 from store.cases import CaseRow
+from store.clocks import ClockRow
 from store.incidents import IncidentRow
 from store.session import WriteSession
+from tests.agent.flows import clocking
 from tests.house import House, in_parallel, utter
 
 MOULDY = "买的米粉打开就发霉了，怎么给宝宝吃"
@@ -259,6 +262,38 @@ def person(house: House, role: str) -> Caller:
     return access.caller_of_login(house.services, role)
 
 
+def test_an_incident_is_owned_and_heard_of_by_who_may_open_it(house: House) -> None:
+    # scope: 43
+    answerer, service = person(house, "answerer"), person(house, "service")
+    duty.add(house.services, house.owner, "root", [Entry("answerer", 5, None, "09:00-18:00")])
+    settings_flow.change(house.services, house.owner, "complaints.contacts", {"product": ["answerer", "service"]}, None)
+    ids = [complain(house, who, after=number, routed_to="product") for number, who in enumerate("abc")]
+    (incident,) = found(house)
+    assert {case_of(house, one).incident_id for one in ids} == {incident.id}
+    assert incident.owner_id == service.id
+    with house.services.database.read() as db:
+        told = {one.user_id for one in db.execute(sa.select(staff_notices.NoticeRow)).scalars()}
+    assert told == {service.id, house.owner.id} and answerer.id not in told
+
+
+def test_a_closed_incident_gets_no_statement(house: House) -> None:
+    incident = opened(house)
+    act(house, incident, IncidentAction.CLOSE, text="已全部换货")
+    with house.services.database.write() as db:
+        db.get_one(IncidentRow, incident.id).script_draft_id = None
+    assert crisis.draft_statement(house.services, incident.id, by="test") is None
+    with house.services.database.write() as db:
+        assert not store.set_script(db, incident.id, str(incident.script_draft_id), None)
+
+
+def test_the_statement_names_no_category_where_there_is_none(house: House) -> None:
+    for number, who in enumerate("abc"):
+        complain(house, who, after=number, category="other", topic="other:停车")
+    (incident,) = found(house)
+    text = house.draft_row(str(incident.script_draft_id)).text
+    assert text is not None and "关于群里反映的问题" in text and "其他" not in text
+
+
 def test_people_work_an_incident_off(house: House) -> None:
     incident = opened(house)
     service = person(house, "service")
@@ -294,6 +329,34 @@ def test_a_case_is_merged_in_and_taken_out_for_good(house: House) -> None:
     assert (incident.cases, row.incident_id, row.severity) == (3, None, "low")
     incidents.sweep(house.services)
     assert case_of(house, other).incident_id is None
+
+
+def test_a_dismissed_case_is_not_merged_in(house: House) -> None:
+    incident = opened(house)
+    other = complain(house, "x", SLOW, after=5, category="logistics", topic="logistics:快递", state="dismissed")
+    with pytest.raises(Conflict, match="case_state"):
+        act(house, incident, IncidentAction.MERGE, case_id=other)
+    assert (found(house)[0].cases, case_of(house, other).severity) == (3, "medium")
+
+
+def test_a_breach_of_an_earlier_clock_is_not_taken_back(house: House) -> None:
+    case_id = complain(house, "a")
+    where: dict[str, Any] = {"kind": ClockKind.COMPLAINT, "object_id": case_id}
+    first = house.clock.now()
+    with house.services.database.write() as db:
+        clocks.start(db, house.services, community_id="mama", since=first, **where)
+    house.clock.advance(minutes=31)
+    clocking.work(house)
+    second = house.clock.now()
+    with house.services.database.write() as db:
+        clocks.stop(db, house.services, at=second, by="usr", why="answered", **where)
+        clocks.restart(db, house.services, community_id="mama", since=second, by="usr", **where)
+    house.clock.advance(minutes=31)
+    clocking.work(house)
+    with house.services.database.write() as db:
+        clocks.stop(db, house.services, at=second + timedelta(minutes=9), by="usr", why="answered", **where)
+    assert case_of(house, case_id).breached
+    assert [row.kept() for row in clocking.rows(house, ClockRow)] == [False, True]
 
 
 def test_whoever_is_late_is_told_what_stands_now(house: House) -> None:
