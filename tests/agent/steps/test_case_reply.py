@@ -110,3 +110,11 @@ def test_who_has_no_name_is_greeted_all_the_same() -> None:
 
 def test_private_complaint_has_no_line_for_the_group() -> None:
     assert case_reply.drafts(QUALITY, FRIENDLY, (), in_group=False).group is None
+
+
+@pytest.mark.parametrize("category", [ComplaintCategory.REFUND, ComplaintCategory.POINTS_ACCOUNT])
+def test_who_threatens_with_the_law_over_money_is_not_sent_to_a_doctor(category: ComplaintCategory) -> None:
+    text = case_reply.private(Matter(category, Severity.CRITICAL), FRIENDLY, ()).text or ""
+    assert "就医" not in text and "按最急的办" in text
+    quality = Matter(ComplaintCategory.PRODUCT_QUALITY, Severity.CRITICAL)
+    assert "就医" in (case_reply.private(quality, FRIENDLY, ()).text or "")
