@@ -9,10 +9,19 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, CursorResult, Table
 
-from core.vocabulary import DeliveryKind, DeliveryState, DraftStatus, MessageStage
+from core.vocabulary import (
+    OPEN_CASE_STATES,
+    CandidateStatus,
+    CaseState,
+    DeliveryKind,
+    DeliveryState,
+    DraftStatus,
+    MessageStage,
+    RiskStatus,
+)
 from store import personal
 from store.candidates import CandidateAskedRow, CandidateRow
-from store.cases import CaseEventRow, CaseRow
+from store.cases import CaseEventRow, CaseMessageRow, CaseRow
 from store.communities import CommunityRow
 from store.deliveries import DeliveryRow
 from store.drafts import DraftMessageRow, DraftRow, DraftVersionRow
@@ -29,6 +38,8 @@ SLICE: Final = 400
 """Rows a transaction: about 20 ms on SQLite, whose writers wait for one another."""
 Condition = ColumnElement[bool]
 _OPEN: Final = (DraftStatus.PENDING, DraftStatus.ESCALATED)
+_ON_ITS_WAY: Final = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN)
+"""What a person hasn't said yet what became of may have to go out again."""
 
 
 def lanes_of(member_id: str) -> sa.Select[Any]:
@@ -87,20 +98,44 @@ _OF_MEMBER: Final[dict[str, Callable[[str], Condition]]] = {
     "erasures": lambda who: ErasureRow.member_id == who,
 }
 _BEFORE: Final[dict[str, Callable[[datetime], Condition]]] = {
-    "message_revisions": lambda at: MessageRevisionRow.received_at < at,
-    "risk_items": lambda at: sa.and_(RiskItemRow.sent_at < at, RiskItemRow.status != "pending"),
-    "complaint_case_events": lambda at: CaseEventRow.case_id.in_(sa.select(CaseRow.id).where(CaseRow.closed_at < at)),
-    "complaint_cases": lambda at: CaseRow.closed_at < at,
-    "deliveries": lambda at: sa.and_(DeliveryRow.created_at < at, DeliveryRow.state.not_in(("queued", "sending"))),
+    "message_revisions": lambda at: sa.and_(
+        MessageRevisionRow.received_at < at, ~_waited_for(MessageRevisionRow.message_id)
+    ),
+    "risk_items": lambda at: sa.and_(RiskItemRow.sent_at < at, RiskItemRow.status != RiskStatus.PENDING),
+    "complaint_case_events": lambda at: CaseEventRow.case_id.in_(sa.select(CaseRow.id).where(_over(at))),
+    "complaint_cases": lambda at: _over(at),
+    "knowledge_candidates": lambda at: sa.and_(
+        CandidateRow.last_asked_at < at, CandidateRow.status != CandidateStatus.OPEN
+    ),
+    "deliveries": lambda at: sa.and_(DeliveryRow.created_at < at, DeliveryRow.state.not_in(_ON_ITS_WAY)),
     "draft_versions": lambda at: DraftVersionRow.draft_id.in_(sa.select(DraftRow.id).where(_settled(at))),
     "drafts": lambda at: _settled(at),
     "events": lambda at: EventRow.at < at,
-    "messages": lambda at: sa.and_(MessageRow.sent_at < at, MessageRow.due_at.is_(None)),
+    "messages": lambda at: sa.and_(MessageRow.sent_at < at, MessageRow.due_at.is_(None), ~_waited_for(MessageRow.id)),
 }
 
 
 def _settled(at: datetime) -> Condition:
-    return sa.and_(DraftRow.created_at < at, DraftRow.status.not_in(_OPEN))
+    of_open_case = sa.select(CaseRow.id).where(CaseRow.state.in_(OPEN_CASE_STATES), CaseRow.id == DraftRow.case_id)
+    return sa.and_(DraftRow.created_at < at, DraftRow.status.not_in(_OPEN), ~of_open_case.exists())
+
+
+def _over(at: datetime) -> Condition:
+    """Cases that ended: what was dismissed has no moment of its own at which it was closed."""
+    dismissed = sa.and_(CaseRow.state == CaseState.DISMISSED, CaseRow.opened_at < at)
+    return sa.or_(CaseRow.closed_at < at, dismissed)
+
+
+def _waited_for(message_id: Any) -> Condition:
+    """Whether somebody still has to decide on something for which this message has to be read."""
+    drafted = sa.select(DraftMessageRow.message_id).join(DraftRow, DraftRow.id == DraftMessageRow.draft_id)
+    flagged = sa.select(RiskItemRow.message_id).where(RiskItemRow.status == RiskStatus.PENDING)
+    complained = sa.select(CaseMessageRow.message_id).join(CaseRow, CaseRow.id == CaseMessageRow.case_id)
+    return sa.or_(
+        message_id.in_(drafted.where(DraftRow.status.in_(_OPEN))),
+        message_id.in_(flagged),
+        message_id.in_(complained.where(CaseRow.state.in_(OPEN_CASE_STATES))),
+    )
 
 
 def answers_to(db: ReadSession, member_id: str) -> list[str]:
@@ -186,8 +221,9 @@ def forget_person(db: WriteSession, member_id: str) -> int:
         done += _count(db.execute(_plainly(sa.delete(column.class_).where(column == member_id))))
     gone = personal.CLEARED["members"] | {"erased_at": db.now}
     done += _count(db.execute(_plainly(sa.update(MemberRow).where(MemberRow.id == member_id).values(gone))))
-    stays = sa.update(MembershipRow).where(MembershipRow.member_id == member_id, MembershipRow.left_at.is_(None))
-    db.execute(_plainly(stays.values(left_at=db.now)))
+    stays = sa.update(MembershipRow).where(MembershipRow.member_id == member_id)
+    db.execute(_plainly(stays.values(personal.CLEARED["memberships"])))
+    db.execute(_plainly(stays.where(MembershipRow.left_at.is_(None)).values(left_at=db.now)))
     return done + _stop(db, member_id)
 
 

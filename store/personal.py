@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 CLEARED: Final[dict[str, dict[str, Any]]] = {
     "members": {"name_sealed": sa.null(), "name_hash": sa.null(), "profile": {}, "source": sa.null()},
+    "memberships": {"source": sa.null()},
     "messages": {
         "text": "",
         "original": sa.null(),

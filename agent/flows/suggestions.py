@@ -23,7 +23,7 @@ from core.vocabulary import (
 )
 from knowledge.slots import slots
 from prompts.loader import render
-from store import changes, communities, drafts, settings, suggestions
+from store import changes, communities, drafts, privacy, settings, suggestions
 from store.audit import Deed
 from store.messages import MessageRow
 from store.session import ReadSession, WriteSession
@@ -138,7 +138,7 @@ def _tell(
     db: WriteSession, caller: Caller, row: SuggestionRow, status: SuggestionStatus, department: str | None, words: str
 ) -> str | None:
     """The draft of a private note; one that was still waiting is no longer wanted."""
-    if row.member_id is None:
+    if row.member_id is None or privacy.erasure(db, row.member_id) is not None:
         return None
     if row.draft_id is not None:
         drafts.expire(db, row.draft_id, "conversation_moved_on", caller.id)

@@ -23,7 +23,7 @@ from core.vocabulary import (
     SurveySource,
 )
 from prompts.loader import render
-from store import cases, changes, communities, drafts, settings, surveys
+from store import cases, changes, communities, drafts, privacy, settings, surveys
 from store.audit import Deed
 from store.cases import CaseRow
 from store.session import ReadSession, WriteSession
@@ -156,8 +156,8 @@ def note_event(
 
 def ask(db: WriteSession, services: Services, case: CaseRow) -> str | None:
     """Draft the message that asks the member of a case whether they are satisfied; the draft's id, or None where there
-    is no member or they are asked already. A case that was closed again asks again."""
-    if case.member_id is None or _is_asked(db, case):
+    is no member (any more) or they are asked already. A case that was closed again asks again."""
+    if case.member_id is None or privacy.erasure(db, case.member_id) is not None or _is_asked(db, case):
         return None
     about = About(case.channel, case.community_id, SurveyKind.CSAT, case.member_id, case.id)
     link = _link(db, services, about)

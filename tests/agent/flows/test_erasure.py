@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import erasure, intake
-from agent.flows.incoming import IncomingMessage
+from agent.flows import erasure, events, intake
+from agent.flows.incoming import IncomingEvent, IncomingMessage
 from agent.services import Services
 from core.caller import Caller
 from core.errors import NotFound
 from core.ids import new_id
-from store import clearing, erasure_log, personal, privacy
+from store import clearing, erasure_log, members, personal, privacy
 from store.audit import AuditRow
 from store.members import MemberIdentityRow, MemberKeyRow, MemberRow
 from store.messages import MessageRow
@@ -50,6 +50,11 @@ def test_nothing_of_their_words_stays_and_the_audit_does(services: Services, bot
     first = _say(services, bot, 1, SECRET)
     _say(services, bot, 1, "改一下：" + SECRET, revision=1)
     _say(services, bot, 2, "你们客服电话多少？我的微信号是 xiaoman_mama88", conversation="private")
+    source = {"type": "join", "event_id": "e-1", "data": {"source": "文三路门店"}}
+    joined = {"channel": "wecom", "community_id": "mama", "member": {"id": "wx-xiaoman"}, "at": services.clock.now()}
+    with services.database.write() as db:
+        members.leave(db, "mama", _member(services, first), db.now)
+    events.receive(services, bot, [IncomingEvent.model_validate(source | joined)])
     other = _say(services, bot, 3, "我只是路过", sender={"id": "wx-other", "name": "路人甲"})
     member_id = _member(services, first)
     done = erasure.erase(services, owner, member_id, "小满妈妈本人要求")

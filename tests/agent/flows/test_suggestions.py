@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.flows import approvals, suggestions
+from agent.flows import approvals, erasure, suggestions
 from agent.flows import settings as settings_flow
 from agent.flows.approvals import Ruling
 from agent.flows.suggestions import Answer, Answered
@@ -129,3 +129,12 @@ def test_what_is_refused(house: House) -> None:
         suggestions.answer(house.services, house.owner, "sgt_none", Answer(SuggestionStatus.DONE, 1))
     with pytest.raises(Forbidden):
         suggestions.answer(house.services, person(house, "answerer"), row.id, Answer(SuggestionStatus.DONE, 2))
+
+
+def test_who_was_erased_is_told_nothing(house: House) -> None:
+    # scope: 37, 117
+    suggest(house)
+    (row,) = collected(house)
+    erasure.erase(house.services, house.owner, str(row.member_id))
+    done = answer(house, row, SuggestionStatus.PLANNED, words="谢谢您的建议")
+    assert (done.row.status, done.draft_id) == ("planned", None)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import approvals, case_moves, events, surveys
+from agent.flows import approvals, case_moves, erasure, events, surveys
 from agent.flows import settings as settings_flow
 from agent.flows.approvals import Ruling
 from agent.flows.incoming import IncomingEvent
@@ -199,3 +199,13 @@ def test_a_case_that_is_open_again_asks_nobody_and_asks_again_when_it_is_closed(
         case_moves.move(db, house.owner, case, CaseState.REOPENED)
     assert house.draft_row(str(first)).status == "expired"
     assert ask(house, case_id) not in (None, first)
+
+
+def test_who_was_erased_is_not_asked(house: House) -> None:
+    # scope: 37, 120
+    case_id = told_case(house)
+    with house.services.database.read() as db:
+        case = cases.get(db, case_id)
+    assert case is not None
+    erasure.erase(house.services, house.owner, str(case.member_id))
+    assert ask(house, case_id) is None
