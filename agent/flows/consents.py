@@ -29,11 +29,12 @@ from store.session import ReadSession, WriteSession
 MEMBER: Final = system_caller("consent")
 _SHORT: Final = 30
 """Characters up to which an opt-out may stand in a message: what is longer tells a story (我想退订那本杂志……)."""
-_BARE: Final = re.compile(r"(?:回复?)?(?:td|t|退订|取消订阅|unsubscribe|stop)[。.!！~]*")
+_POLITE: Final = r"[,，。.!！~]*(?:谢谢(?:你|您|了)?)?[。.!！~]*"
+_BARE: Final = re.compile(rf"(?:回复?)?(?:td|t|退订|取消订阅|unsubscribe|stop){_POLITE}")
 _SAID: Final = re.compile(
     r"(?:别|不要|勿|莫|甭|别给我|不许)(?:再)?(?:给|跟|向)?(?:我|俺)?(?:再)?(?:发|推|推送|群发|骚扰)"
     r"(?:了|我|消息|广告|信息|私信|活动|推销|营销|短信|东西)"
-    r"|(?:我要|我想|请|帮我|给我|麻烦)?退订(?:了|吧|谢谢|一下)?$"
+    rf"|退订(?:了|吧|一下)?{_POLITE}$"
     r"|(?:取消|关闭|关掉|停止)(?:我的)?(?:推送|订阅|营销消息|活动通知|广告)"
     r"|(?:不想|不愿意|不愿)(?:再)?(?:收到|收|看到)(?:你们的?)?(?:消息|广告|推送|活动|营销|私信|信息|推销)"
 )
@@ -75,20 +76,28 @@ def note(
 ) -> ConsentRow:
     """Note what a member agreed to or took back, as `source` says; for one community or (None) everywhere.
 
+    To agree for everywhere takes back what was said anywhere, so the scope is needed in all of the member's
+    communities; to opt out, in one.
+
     Raises `NotFound` (`member_not_found`, `community_not_found`), `Forbidden`, `BadInput` (`at_in_future`,
-    `source_missing`).
+    `source_missing`), `Conflict` `member_erased`.
     """
     if not source.strip():
         raise BadInput("source_missing", extra={"field": "source"})
     with services.database.write() as db:
-        member_access.visible(db, caller, Scope.MEMBERS_EDIT, member_id)
-        if community_id is not None and communities.get(db, community_id) is None:
-            raise NotFound("community_not_found", extra={"community_id": community_id})
+        member_access.kept(db, caller, Scope.MEMBERS_EDIT, member_id)
+        if community_id is not None:
+            caller.require(Scope.MEMBERS_EDIT, community_id)
+            if communities.get(db, community_id) is None:
+                raise NotFound("community_not_found", extra={"community_id": community_id})
+        elif granted:
+            member_access.whole(db, caller, Scope.MEMBERS_EDIT, member_id)
         if at is not None and at > db.now:
             raise BadInput("at_in_future", extra={"field": "at"})
-        said = mask(source.strip()).text[:64]
-        _keep(db, caller, member_id, kind, community_id, granted=granted, source=said, at=at or db.now)
-        return member_list.consents(db, member_id)[0]
+        said, moment = mask(source.strip()).text[:64], at or db.now
+        _keep(db, caller, member_id, kind, community_id, granted=granted, source=said, at=moment)
+        all_said = member_list.consents(db, member_id)
+        return next(one for one in all_said if (one.kind, one.community_id, one.at) == (kind, community_id, moment))
 
 
 def _keep(
@@ -155,10 +164,10 @@ def notice_hash(text: str) -> str:
 def note_shown(services: Services, caller: Caller, member_id: str, community_id: str, source: str) -> str:
     """Note that a member was shown the notice as it is now; the hash of its wording.
 
-    Raises `NotFound`, `Forbidden`, `BadInput` `notice_missing` where no notice is set.
+    Raises `NotFound`, `Forbidden`, `BadInput` `notice_missing` where no notice is set, `Conflict` `member_erased`.
     """
     with services.database.write() as db:
-        member_access.visible(db, caller, Scope.MEMBERS_EDIT, member_id)
+        member_access.kept(db, caller, Scope.MEMBERS_EDIT, member_id)
         caller.require(Scope.MEMBERS_EDIT, community_id)
         if communities.get(db, community_id) is None:
             raise NotFound("community_not_found", extra={"community_id": community_id})

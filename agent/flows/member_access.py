@@ -9,7 +9,7 @@ from agent.flows import outgoing
 from agent.flows.people import external_hash
 from agent.services import Services
 from core.caller import Caller
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, Conflict, NotFound
 from core.masking import mask
 from core.scopes import Scope
 from core.text import normalize
@@ -74,6 +74,15 @@ def _places(db: ReadSession, member_id: str) -> list[str]:
     return list(dict.fromkeys(stay.community_id for stay in member_list.stays(db, [member_id])[member_id]))
 
 
+def kept(db: ReadSession, caller: Caller, scope: Scope, member_id: str) -> MemberRow:
+    """As `visible`, but not who was erased: nothing is noted of them any more, their name can't even be masked in it.
+    Raises `Conflict` `member_erased` too."""
+    row = visible(db, caller, scope, member_id)
+    if row.erased_at is not None:
+        raise Conflict("member_erased")
+    return row
+
+
 def known(
     db: ReadSession, keys: MemberKeys, row: MemberRow, all_of: Sequence[MemberIdentityRow] | None = None
 ) -> Known:
@@ -91,11 +100,12 @@ def known(
 
 
 def masked(value: str) -> str:
-    """A direct identifier as everybody may see it: what the masker leaves, else the first and (from 5 characters on)
-    the last one."""
-    kept = mask(value)
-    if kept.findings:
-        return kept.text
+    """A direct identifier as everybody may see it: what the masker leaves of what it found, and of no letter beside
+    that; where it finds nothing, the first and (from 5 characters on) the last one."""
+    made = mask(value)
+    if made.findings:
+        inside = {place for one in made.findings for place in range(one.start, one.end)}
+        return "".join(char if place in inside or not char.isalnum() else _MASK for place, char in enumerate(made.text))
     if len(value) < 5:
         return value[:1] + _MASK * max(1, len(value) - 1)
     return value[:1] + _MASK * (len(value) - 2) + value[-1]
@@ -115,11 +125,11 @@ class Revealed:
 def reveal(services: Services, caller: Caller, member_id: str, fields: Collection[str], reason: str) -> Revealed:
     """Direct identifiers in clear; who, when, which fields and why are kept, in the audit without the reason.
 
-    Raises `NotFound`, `Forbidden`, `BadInput` (`reason_missing`, `field_unknown`).
+    Raises `NotFound`, `Forbidden`, `BadInput` (`reason_missing`, `field_unknown`), `Conflict` `member_erased`.
     """
     wanted = _wanted(fields)
     with services.database.write() as db:
-        row = visible(db, caller, Scope.MEMBERS_REVEAL, member_id)
+        row = kept(db, caller, Scope.MEMBERS_REVEAL, member_id)
         open_ = known(db, MemberKeys(db, services.keyring), row)
         shown: dict[str, Any] = {}
         for field in wanted:
@@ -141,12 +151,15 @@ def _wanted(fields: Collection[str]) -> list[str]:
 
 
 def reveal_message(services: Services, caller: Caller, message_id: str, reason: str) -> str:
-    """The original of a message. Raises `NotFound` `message_not_found`, `Forbidden`, `BadInput` `reason_missing`."""
+    """The original of a message. Raises `NotFound` `message_not_found`, `Forbidden`, `BadInput` `reason_missing`,
+    `Conflict` `member_erased`."""
     with services.database.write() as db:
         row = messages.get(db, message_id)
         if row is None:
             raise NotFound("message_not_found")
         caller.require_seen(Scope.MEMBERS_REVEAL, row.community_id, "message")
+        if row.member_id is not None and privacy.erasure(db, row.member_id) is not None:
+            raise Conflict("member_erased")
         text = MemberKeys(db, services.keyring).unseal(row.member_id, row.original, "message") or row.text
         note(
             db,
@@ -234,7 +247,7 @@ def _within(stays: Sequence[MembershipRow], allowed: frozenset[str] | None) -> b
 def set_contacts(services: Services, caller: Caller, member_id: str, kind: ContactKind, values: Sequence[str]) -> None:
     """Replace the member's contacts of one kind, sealed. Raises `NotFound`, `Forbidden`, `Conflict` `member_erased`."""
     with services.database.write() as db:
-        visible(db, caller, Scope.MEMBERS_EDIT, member_id)
+        kept(db, caller, Scope.MEMBERS_EDIT, member_id)
         privacy.drop_contacts(db, member_id, kind)
         keep_contacts(db, services, member_id, [(kind, value) for value in values])
         details = {"kind": kind, "count": len(values)}

@@ -22,7 +22,7 @@ from core.caller import Caller
 from core.crypto import seal
 from core.errors import BadInput, Conflict, NotFound
 from core.ids import new_id
-from core.masking import mask_values
+from core.masking import mask, mask_values
 from core.scopes import Scope
 from core.vocabulary import ConsentKind, ContactKind, Conversation, DisclosureKind, EventType, MessageType, SenderRole
 from store import communities, events, member_list, members, privacy
@@ -265,7 +265,9 @@ def load(services: Services, caller: Caller, given: object) -> Imported:
     the identities is taken, `member_erased`), `NotFound` `community_not_found`, `Forbidden`.
     """
     document = _read(given)
-    places = sorted({one.community_id for some in (document.stays, document.messages, document.events) for one in some})
+    kept: tuple[Sequence[Stay | Consent | Notice | Said | Event], ...]
+    kept = (document.stays, document.consents, document.notices, document.messages, document.events)
+    places = sorted({one.community_id for some in kept for one in some if one.community_id is not None})
     caller.require(Scope.MEMBERS_REVEAL)
     for place in places:
         caller.require(Scope.MEMBERS_EDIT, place)
@@ -301,7 +303,7 @@ def _make(db: WriteSession, services: Services, document: MemberFile) -> None:
     if before is not None:
         raise Conflict("member_exists" if before.erased_at is None else "member_erased", extra={"id": person.id})
     key = new_key(db, services.keyring, person.id)
-    row = MemberRow(id=person.id, profile=mask_values(person.profile), source=person.source)
+    row = MemberRow(id=person.id, profile=mask_values(person.profile), source=_masked(person.source))
     row.created_at, row.last_active_at = person.created_at, person.last_active_at
     if person.name:
         row.name_sealed = seal(key, person.name, "name")
@@ -322,11 +324,16 @@ def _make(db: WriteSession, services: Services, document: MemberFile) -> None:
 def _keep_history(db: WriteSession, document: MemberFile) -> None:
     member_id = document.member.id
     for stay in document.stays:
-        insert_new(db, MembershipRow, {"id": new_id("stay"), "member_id": member_id} | stay.model_dump())
+        values = {"id": new_id("stay"), "member_id": member_id, "source": _masked(stay.source)}
+        insert_new(db, MembershipRow, stay.model_dump() | values)
     for said in document.consents:
-        member_list.consent(db, member_id=member_id, **said.model_dump())
+        member_list.consent(db, **(said.model_dump() | {"member_id": member_id, "source": _masked(said.source)}))
     for shown in document.notices:
         db.add(privacy.NoticeShownRow(id=new_id("ntc"), member_id=member_id, by="import", **shown.model_dump()))
+
+
+def _masked(source: str | None) -> str | None:
+    return None if source is None else mask(source).text
 
 
 def _keep_messages(db: WriteSession, services: Services, document: MemberFile) -> int:

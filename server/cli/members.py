@@ -142,7 +142,7 @@ def _document(source: Path) -> Any:
             with zipfile.ZipFile(source) as archive:
                 return json.loads(archive.read("member.json"))
         return json.loads(source.read_bytes())
-    except (ValueError, KeyError, UnicodeDecodeError):
+    except (ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
         raise BadInput("member_file_invalid", why=source.name) from None
 
 

@@ -18,7 +18,8 @@ from server import paging
 from server.places import Community, within
 from server.state import Here, Whoever
 from store import clearing, communities, member_list, privacy
-from store.members import MemberRow
+from store.members import ConsentRow, MemberRow
+from store.privacy import NoticeShownRow
 from store.session import ReadSession
 from store.vault import MemberKeys
 
@@ -128,12 +129,19 @@ def member_views(db: ReadSession, services: Services, caller: Caller, rows: list
 
 
 def member_case(db: ReadSession, services: Services, caller: Caller, row: MemberRow) -> MemberCase:
+    """Like the stays, what names a community is shown to who may read there."""
     (view,) = member_views(db, services, caller, [row])
+    allowed = caller.communities(Scope.MEMBERS_READ)
+
+    def seen(one: ConsentRow | NoticeShownRow) -> bool:
+        return allowed is None or one.community_id is None or one.community_id in allowed
+
+    said, notices = filter(seen, member_list.consents(db, row.id)), filter(seen, privacy.shown(db, row.id))
     return MemberCase(
         **view.model_dump(),
         profile=row.profile,
-        consents=[ConsentView.model_validate(one, from_attributes=True) for one in member_list.consents(db, row.id)],
-        notices=[NoticeShown.model_validate(one, from_attributes=True) for one in privacy.shown(db, row.id)],
+        consents=[ConsentView.model_validate(one, from_attributes=True) for one in said],
+        notices=[NoticeShown.model_validate(one, from_attributes=True) for one in notices],
         disclosures=[
             DisclosureView.model_validate(one, from_attributes=True) for one in privacy.disclosures(db, row.id)
         ],

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.flows import access
+from agent.flows import access, member_access
+from agent.flows.member_access import masked
 from server.app import create_app
+from server.routes.members import member_case
+from store import members
 from tests.house import House
 
 PHONE = "13912345678"
@@ -50,6 +53,41 @@ def test_masked_everywhere_and_revealed_with_a_reason(client: TestClient, member
     rows = [row for row in client.get("/v1/audit").json() if row["action"] == "member.reveal"]
     assert rows[0]["details"]["fields"] == ["name", "phone"]
     assert "回电" not in str(rows)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("张三 13912345678", "** 139****5678"),
+        ("浙江省杭州市西湖区文三路478号3幢502 小满收", "浙江省杭州市西湖区************ ***"),
+        ("z12345@qq.com 李四", "z*****@qq.com **"),
+        ("13912345678", "139****5678"),
+        ("wx-xiaoman", "w********n"),
+        ("李雷", "李*"),
+    ],
+)
+def test_what_stands_beside_a_contact_is_masked_too(value: str, shown: str) -> None:
+    assert masked(value) == shown
+
+
+def test_other_communities_are_not_told_of(client: TestClient, house: House, member: str) -> None:
+    client.post("/v1/communities", json={"id": "other", "name": "别的群", "type": "interest", "channel": "wecom"})
+    with house.services.database.write() as db:
+        members.join(db, "other", member, db.now)
+    client.put("/v1/settings/privacy.notice", json={"value": "我们收集昵称，用于答疑。"})
+    for place in ("mama", "other"):
+        said = {"kind": "marketing", "granted": False, "source": "电话", "community_id": place}
+        assert client.post(f"/v1/members/{member}/consents", json=said).status_code == 201
+        assert client.post(f"/v1/members/{member}/notices", json={"community_id": place}).status_code == 201
+    everywhere = {"kind": "data", "granted": True, "source": "电话"}
+    assert client.post(f"/v1/members/{member}/consents", json=everywhere).status_code == 201
+    with house.services.database.read() as db:
+        row = member_access.found(db, member)
+        case = member_case(db, house.services, house.user("admin", "mama"), row)
+        whole = member_case(db, house.services, house.owner, row)
+    assert {one.community_id for one in case.consents} == {"mama", None}
+    assert {one.community_id for one in case.stays} == {one.community_id for one in case.notices} == {"mama"}
+    assert (len(whole.consents), len(whole.notices)) == (3, 2)
 
 
 def test_the_original_of_a_message(client: TestClient, house: House) -> None:

@@ -1,24 +1,27 @@
 """What members agree to and opt out of is kept, and honoured where something would be sent."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import consents, intake, member_access, retention
+from agent.flows import communities, consents, erasure, intake, member_access, retention
 from agent.flows import settings as set_settings
 from agent.flows.incoming import IncomingMessage
 from agent.services import Services
 from core.caller import Caller
 from core.clock import ManualClock
-from core.errors import BadInput, Forbidden
+from core.errors import BadInput, Conflict, Forbidden
 from core.ids import new_id
-from core.vocabulary import ConsentKind
-from store import member_list, members
+from core.vocabulary import CommunityType, ConsentKind, ContactKind, DeliveryState
+from store import candidates, cases, member_list, members, privacy
 from store.deliveries import DeliveryRow
 from store.drafts import DraftRow
 from store.messages import MessageRow
+from tests.agent.flows.test_incidents import complain
+from tests.house import House
 
 
 def _say(services: Services, bot: Caller, number: int, text: str, **values: Any) -> str:
@@ -49,6 +52,11 @@ def _say(services: Services, bot: Caller, number: int, text: str, **values: Any)
         "我不想再收到你们的消息",
         "退订！",
         "麻烦退订一下",
+        "退订，谢谢",
+        "TD，谢谢您！",
+        "我要退订。",
+        "请退订！",
+        "麻烦退订一下，谢谢",
     ],
 )
 def test_words_that_opt_out(text: str) -> None:
@@ -64,6 +72,7 @@ def test_words_that_opt_out(text: str) -> None:
         "快递不要再发了，我要退货",
         "群里说回复“TD”退订是真的吗",
         "不要发货了",
+        "退订，谢谢，那本杂志",
         "今天天气不错",
         "",
     ],
@@ -120,6 +129,55 @@ def test_private_drafts_wait_for_nobody_who_wants_none(services: Services, bot: 
         note(services, owner, member_id, ConsentKind.DATA, granted=True, source="x", at=later)
 
 
+def test_what_is_answered_is_what_was_noted_and_not_the_newest(services: Services, bot: Caller, owner: Caller) -> None:
+    member_id = _say(services, bot, 1, "你好")
+    consents.note(services, owner, member_id, ConsentKind.DATA, granted=True, source="门店登记表")
+    before = services.clock.now() - timedelta(days=3)
+    row = consents.note(services, owner, member_id, ConsentKind.MARKETING, granted=False, source="电话", at=before)
+    assert (row.kind, row.granted, row.at) == (ConsentKind.MARKETING, False, before)
+
+
+def test_consents_are_noted_for_communities_of_ones_own(house: House) -> None:
+    """To opt out everywhere does no harm; to agree everywhere would take back an opt-out of a group that one has
+    nothing to do with."""
+    member_id, services = house.member_id(), house.services
+    values = {"name": "别的群", "type": CommunityType.INTEREST, "channel": "wecom", "parent_id": "root"}
+    communities.create(services, house.owner, community_id="other", **values)  # type: ignore[arg-type]
+    with services.database.write() as db:
+        members.join(db, "other", member_id, db.now)
+    admin = house.user("admin", "mama")
+    note = partial(consents.note, services, admin, member_id, ConsentKind.MARKETING, source="电话")
+    refused: tuple[dict[str, Any], ...] = (
+        {"granted": True, "community_id": "other"},
+        {"granted": True},
+        {"granted": False, "community_id": "nowhere"},
+    )
+    for said in refused:
+        with pytest.raises(Forbidden, match="scope_missing"):
+            note(**said)
+    assert note(granted=False).community_id is None
+    assert note(granted=True, community_id="mama").granted
+
+
+def test_nothing_is_noted_of_who_was_erased(house: House) -> None:
+    member_id, services, owner = house.member_id(), house.services, house.owner
+    message_id = house.say("我的电话是13912345678")
+    erasure.erase(services, owner, member_id)
+    set_settings.change(services, owner, "privacy.notice", "我们收集昵称和发言，用于答疑。", "root")
+    for call in (
+        lambda: consents.note(services, owner, member_id, ConsentKind.DATA, granted=True, source="小满妈妈说的"),
+        lambda: consents.note_shown(services, owner, member_id, "mama", "welcome"),
+        lambda: member_access.set_contacts(services, owner, member_id, ContactKind.PHONE, ["13912345678"]),
+        lambda: member_access.reveal(services, owner, member_id, ["name"], "小满妈妈要回电"),
+        lambda: member_access.reveal_message(services, owner, message_id, "小满妈妈要回电"),
+    ):
+        with pytest.raises(Conflict, match="member_erased"):
+            call()
+    with services.database.read() as db:
+        assert member_list.consents(db, member_id) == []
+        assert privacy.disclosures(db, member_id) == []
+
+
 # scope: 37
 def test_the_notice_is_told_and_who_was_shown_it_is_kept(services: Services, bot: Caller, owner: Caller) -> None:
     member_id = _say(services, bot, 1, "你好")
@@ -149,3 +207,60 @@ def test_retention_is_off_until_it_is_set(services: Services, bot: Caller, owner
     assert retention.sweep(services) == 0
     with services.database.read() as db:
         assert member_access.found(db, member_id).erased_at is not None
+
+
+def _texts(house: House) -> set[str]:
+    with house.services.database.read() as db:
+        return set(db.execute(sa.select(MessageRow.text)).scalars()) - {""}
+
+
+# scope: 37
+def test_words_that_somebody_still_has_to_decide_on_are_kept(house: House) -> None:
+    services = house.services
+    drafted = house.ask("有谁知道这款奶瓶的奶嘴怎么换型号吗？")
+    flagged = "加微信 abcd1234 领取刷单返现，日赚五百"
+    house.say(flagged, "m-2")
+    house.work()
+    case_id = complain(house, "m1", "米粉打开就发霉了")
+    with services.database.write() as db:
+        case = cases.get(db, case_id)
+        assert case is not None
+        cases.attach(db, case_id, [case.message_id])
+    unknown = _delivery(services, str(drafted.member_id))
+    with services.database.write() as db:
+        db.execute(sa.update(DeliveryRow).where(DeliveryRow.id == unknown).values(state=DeliveryState.UNKNOWN))
+    set_settings.change(services, house.owner, "privacy.message_days", 30)
+    house.clock.advance(days=31)
+    before = _texts(house)
+    assert len(before) == 3
+    retention.sweep(services)
+    assert _texts(house) == before
+    assert house.delivery(unknown).text == "满减券"
+
+
+# scope: 37
+def test_words_of_what_was_dismissed_or_turned_down_go(house: House) -> None:
+    services = house.services
+    case_id = complain(house, "m1", "米粉打开就发霉了")
+    with services.database.write() as db:
+        case = cases.get(db, case_id)
+        assert case is not None
+        case.state = "dismissed"
+        cases.attach(db, case_id, [case.message_id])
+        values = {
+            "community_id": "mama",
+            "kind": "entry",
+            "origin": "unanswered",
+            "question": "怎么换奶嘴",
+            "entry_id": None,
+        }
+        turned_down = candidates.add(db, **values, created_at=db.now, last_asked_at=db.now)
+        candidates.change(db, turned_down, status="rejected")
+    set_settings.change(services, house.owner, "privacy.message_days", 30)
+    house.clock.advance(days=31)
+    retention.sweep(services)
+    with services.database.read() as db:
+        case, candidate = cases.get(db, case_id), candidates.get(db, turned_down)
+    assert case is not None and candidate is not None
+    assert (case.quote, case.topic, candidate.question) == ("", None, "")
+    assert _texts(house) == set()

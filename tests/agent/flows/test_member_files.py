@@ -126,9 +126,34 @@ def test_a_broken_document_brings_nothing(
             member_files.load(elsewhere, boss, wrong)
     with pytest.raises(BadInput, match="member_file_newer"):
         member_files.load(elsewhere, boss, document | {"format": 2})
+    said = {
+        "kind": "marketing",
+        "community_id": "nowhere",
+        "granted": True,
+        "source": "电话",
+        "at": document["exported_at"],
+    }
+    shown = {"community_id": "nowhere", "notice_hash": "0", "source": "api", "at": document["exported_at"]}
     stays = [one | {"community_id": "nowhere"} for one in document["stays"]]
-    with pytest.raises(NotFound, match="community_not_found"):
-        member_files.load(elsewhere, boss, document | {"stays": stays})
+    for change in ({"stays": stays}, {"consents": [said]}, {"notices": [shown]}):
+        with pytest.raises(NotFound, match="community_not_found"):
+            member_files.load(elsewhere, boss, document | change)
+
+
+# scope: 35
+def test_where_somebody_came_from_is_masked_like_any_other_word(
+    services: Services, owner: Caller, elsewhere: Services, member_id: str
+) -> None:
+    document = json.loads(member_files.export(services, owner, member_id, "本人要求").model_dump_json())
+    told = "老王推荐，电话13912345678"
+    document["member"]["source"] = told
+    for kind in ("stays", "consents"):
+        document[kind] = [one | {"source": told} for one in document[kind]]
+    boss = access.caller_of_login(elsewhere, None)
+    member_files.load(elsewhere, boss, document)
+    again = member_files.export(elsewhere, boss, member_id, "核对")
+    kept = {again.member.source} | {one.source for one in again.stays} | {one.source for one in again.consents}
+    assert kept == {"老王推荐，电话139****5678"}
 
 
 def test_tables_for_spreadsheets_run_no_formulas(services: Services, owner: Caller, member_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def test_from_the_list_to_the_erasure(qunzhu: Cli, tmp_path: Path) -> None:  # s
     assert (taken.code, taken.document["code"]) == (1, "member_exists")
     broken = tmp_path / "broken.json"
     broken.write_text("{", "utf-8")
+    assert qunzhu("members", "import", str(broken), "--json").document["code"] == "member_file_invalid"
+    with zipfile.ZipFile(broken, "w") as archive:
+        archive.writestr("member.json", target.read_bytes())
+    # The archive's list of files is whole, and the file in it isn't.
+    broken.write_bytes(broken.read_bytes().replace(b"13912345678", b"00000000000", 1))
     assert qunzhu("members", "import", str(broken), "--json").document["code"] == "member_file_invalid"
 
     done = qunzhu("members", "erase", "--yes", "--reason", "本人要求", member, "--json")
