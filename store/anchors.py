@@ -9,6 +9,7 @@ file system hold that, `chattr +a`). Several processes append whole lines at onc
 import hashlib
 import hmac
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from store.audit import Head
 FILE: Final = "audit.anchor"
 _SYNC_EVERY: Final = 100
 """Rows after which the file is synced to the disk; before that a power cut may lose the newest lines."""
+_NUMBER: Final = re.compile(r"[0-9]{1,10}")
 _KINDS: Final = ("head", "restored")
 _log = log.get(__name__)
 
@@ -73,10 +75,10 @@ class Anchors:
             return []
         found: dict[tuple[int, str], None] = {}
         for parts in map(str.split, lines):
-            if len(parts) != 4 or parts[0] not in _KINDS or not parts[1].isdecimal() or len(parts[3]) != 64:
+            if len(parts) != 4 or parts[0] not in _KINDS or _NUMBER.fullmatch(parts[1]) is None or len(parts[3]) != 64:
                 continue
             kind, head = parts[0], Head(int(parts[1]), parts[2])
-            if not hmac.compare_digest(parts[3], self._signature(kind, head)):
+            if not hmac.compare_digest(parts[3].encode(), self._signature(kind, head).encode()):
                 raise Unavailable("audit_anchor_changed", path=self.path)
             if kind == "restored":
                 found = {one: None for one in found if one[0] <= head.number}

@@ -25,8 +25,9 @@ from store.base import Base, Hash, Id, insert_new
 GENESIS: Final = "0" * 64
 _MOST_NUMBER: Final = 2**31
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_#][A-Za-z0-9_.:+#-]{0,199}")
-_DIGITS: Final = re.compile(r"(?<![A-Za-z0-9])[0-9]{7,}(?![A-Za-z0-9])")
-"""What may be a phone number, an account or an identity card: ids of ours have letters before their digits."""
+_DIGITS: Final = re.compile(r"(?<![A-Za-z0-9])(?:[0-9]{7,}[Xx]?|1[3-9][0-9][-.][0-9]{4}[-.][0-9]{4})(?![A-Za-z0-9])")
+"""What may be a phone number, an account or an identity card (its check digit may be an X): ids of ours have letters
+before their digits."""
 
 
 @dataclass(frozen=True, slots=True)

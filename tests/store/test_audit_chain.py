@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -289,6 +290,16 @@ def test_lines_that_we_did_not_write_are_found_and_torn_ones_left_out(chain: Dat
     with pytest.raises(Unavailable) as caught:
         chain.verify_audit()
     assert caught.value.code == "audit_anchor_changed"
+
+
+@pytest.mark.parametrize("line", [b"head 10 abc " + b"\xff" * 64, b"head " + b"9" * 5_000 + b" abc " + b"0" * 64])
+def test_lines_of_garbage_do_not_stop_the_walk_half_way(chain: Database, line: bytes) -> None:
+    assert chain.anchors is not None
+    with chain.anchors.path.open("ab") as file:
+        file.write(line + b"\n")
+    # Taken for changed, or for torn: whoever asks is answered.
+    with suppress(Unavailable):
+        assert chain.verify_audit().broken_at is None
 
 
 def test_a_folder_that_cannot_be_written_does_not_stop_the_work(chain: Database) -> None:
