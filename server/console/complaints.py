@@ -158,6 +158,7 @@ def act(
         cases.act(services, visitor.caller, case_id, wanted)
     except ForPeople as error:
         typed = {"action": action.value, "text": text, "owner": owner, "answer": answer, "department": department}
+        typed |= {"severity": severity, "category": category}
         return _page(request, services, visitor, case_id, problem=error, typed=typed)
     return _back(case_id, "case_drafted" if action in _DRAFTS else "case_saved")
 
@@ -188,9 +189,12 @@ def _amount(kind: CompensationKind, amount: str) -> tuple[int, int]:
     """(fen, points). Raises `BadInput` `compensation_amount`."""
     try:
         number = Decimal(amount.strip().translate(_HALF_WIDTH))
+        # Before anything is reckoned with it: `1e99999999` is a short word for a number that fills the memory.
+        if not 0 < number <= _MOST_AMOUNT:
+            raise ValueError
         scaled = number if kind is CompensationKind.POINTS else number * 100
         whole = int(scaled)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (InvalidOperation, ValueError):
         raise BadInput("compensation_amount", extra={"field": "amount"}) from None
     if whole != scaled or not 0 < whole <= _MOST_AMOUNT:
         raise BadInput("compensation_amount", extra={"field": "amount"})

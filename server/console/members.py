@@ -81,6 +81,7 @@ def _page(
     revealed: dict[str, Any] | None = None,
     problem: ForPeople | None = None,
     chosen: list[str] | None = None,
+    typed: dict[str, str] | None = None,
 ) -> Response:
     caller = visitor.caller
     with services.database.read() as db:
@@ -104,6 +105,7 @@ def _page(
         chosen=chosen or [],
         revealed=revealed,
         problem=" ".join(texts.of_error(problem, visitor.locale)) if problem else None,
+        typed=typed or {},
         kinds=list(ConsentKind),
         confirm=case.id[-6:],
         may_reveal=any(caller.allows(Scope.MEMBERS_REVEAL, place) for place in stays),
@@ -126,7 +128,7 @@ def reveal(
     try:
         done = member_access.reveal(services, visitor.caller, member_id, fields, reason)
     except ForPeople as error:
-        return _page(request, services, visitor, member_id, problem=error, chosen=fields)
+        return _page(request, services, visitor, member_id, problem=error, chosen=fields, typed={"reveal": reason})
     return _page(request, services, visitor, member_id, revealed=done.fields, chosen=fields)
 
 
@@ -143,7 +145,7 @@ def export(
     try:
         return file_of(member_files.export(services, visitor.caller, member_id, reason), form)
     except ForPeople as error:
-        return _page(request, services, visitor, member_id, problem=error)
+        return _page(request, services, visitor, member_id, problem=error, typed={"export": reason, "form": form})
 
 
 @router.post("/members/{member_id}/consent")
@@ -159,7 +161,8 @@ def consent(
     try:
         consents.note(services, visitor.caller, member_id, kind, granted=said == "granted", source=source)
     except ForPeople as error:
-        return _page(request, services, visitor, member_id, problem=error)
+        typed = {"kind": kind.value, "said": said, "source": source}
+        return _page(request, services, visitor, member_id, problem=error, typed=typed)
     return RedirectResponse(f"/console/members/{member_id}?done=consent_noted", 303)
 
 
@@ -178,5 +181,5 @@ def erase(
     try:
         erasure.erase(services, visitor.caller, member_id, reason)
     except ForPeople as error:
-        return _page(request, services, visitor, member_id, problem=error)
+        return _page(request, services, visitor, member_id, problem=error, typed={"erase": reason})
     return RedirectResponse("/console/members?done=member_erased", 303)

@@ -78,7 +78,7 @@ def _page(
     status: str | None,
     more: str | None = None,
     problem: ForPeople | None = None,
-    typed: str = "",
+    typed: dict[str, str] | None = None,
 ) -> Response:
     able = {row.id for row in rows if visitor.caller.allows(Scope.COMPLAINTS_OWN, row.community_id)}
     return page(
@@ -121,6 +121,7 @@ def answer(
     except ForPeople as error:
         with services.database.read() as db:
             row = flow.visible(db, visitor.caller, suggestion_id)
-            return _page(request, services, visitor, db, [row], status=None, problem=error, typed=words)
+            typed = {"status": status.value, "department": department, "words": words, "tell": tell}
+            return _page(request, services, visitor, db, [row], status=None, problem=error, typed=typed)
     said = "suggestion_drafted" if done.draft_id else "suggestion_saved"
     return RedirectResponse(f"/console/suggestions/{suggestion_id}?done={said}", 303)

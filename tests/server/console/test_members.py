@@ -68,3 +68,15 @@ def test_who_may_not_read_members_sees_no_such_page(person: Person, csrf: Callab
     assert client.post("/console/members", data={"csrf": csrf(), "sought": "小满妈妈"}).status_code == 403
     assert client.post(f"/console/members/{member}/reveal", data={"csrf": "wrong"}).status_code == 403
     assert "/console/members" not in client.get("/console/drafts").text
+
+
+def test_a_form_that_is_refused_keeps_what_was_typed(person: Person, csrf: Callable[[], str], member: str) -> None:
+    client, at = person("owner"), f"/console/members/{member}"
+    none = client.post(f"{at}/reveal", data={"csrf": csrf(), "reason": "回访一下"})
+    assert none.status_code == 422 and 'value="回访一下"' in none.text
+    said = {"csrf": csrf(), "kind": "introduction", "said": "granted", "source": ""}
+    refused = client.post(f"{at}/consent", data=said)
+    assert refused.status_code == 422
+    assert 'value="introduction" selected' in refused.text and 'value="granted" selected' in refused.text
+    export = client.post(f"{at}/export", data={"csrf": csrf(), "form": "csv", "reason": " "})
+    assert export.status_code == 422 and 'value="csv" selected' in export.text
