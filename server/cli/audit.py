@@ -12,6 +12,7 @@ from server.cli.output import ZONE, emit, moment, note, table
 from server.cli.words import word
 
 _LONG_SECONDS = 3_600.0
+_LAST_YEAR = 9999
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"])
 
 
@@ -46,7 +47,7 @@ def _begin(given: datetime | None) -> str | None:
 
 def _end(given: datetime | None) -> str | None:
     """A day is meant as a whole."""
-    whole = given is not None and given.hour == given.minute == 0
+    whole = given is not None and given.hour == given.minute == 0 and given.year < _LAST_YEAR
     return _begin(given + timedelta(days=1) if whole and given is not None else given)
 
 

@@ -1,6 +1,6 @@
 """操作记录: who did what, by person, object, action, community and day; and whether anybody tampered with it."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -24,15 +24,16 @@ SHOWN: Final = 50
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 _ACTIONS: Final = "audit_action."
 _PAGES: Final = {
-    "draft": "/console/drafts/{}",
-    "risk": "/console/risks/{}",
-    "complaint": "/console/complaints/{}",
-    "incident": "/console/incidents/{}",
-    "suggestion": "/console/suggestions/{}",
-    "member": "/console/members/{}",
-    "entry": "/console/knowledge/{}",
-    "candidate": "/console/knowledge/candidates/{}",
+    "draft": ("/console/drafts/{}", Scope.DRAFTS_READ),
+    "risk": ("/console/risks/{}", Scope.RISKS_READ),
+    "complaint": ("/console/complaints/{}", Scope.COMPLAINTS_READ),
+    "incident": ("/console/incidents/{}", Scope.COMPLAINTS_READ),
+    "suggestion": ("/console/suggestions/{}", Scope.COMPLAINTS_READ),
+    "member": ("/console/members/{}", Scope.MEMBERS_READ),
+    "entry": ("/console/knowledge/{}", Scope.KNOWLEDGE_READ),
+    "candidate": ("/console/knowledge/candidates/{}", Scope.KNOWLEDGE_READ),
 }
+"""Where an object is to be seen, and what its reader needs."""
 Word = Annotated[str, Query(max_length=200)]
 
 
@@ -98,20 +99,28 @@ def _found(services: Services, visitor: Visitor, asked: dict[str, str], before: 
 
 def _moment(day: str, later: int = 0) -> datetime | None:
     try:
-        return datetime.combine(date.fromisoformat(day) + timedelta(days=later), time(), _ZONE)
+        moment = datetime.combine(date.fromisoformat(day) + timedelta(days=later), time(), _ZONE)
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
+def _href(row: audit.AuditRow, visitor: Visitor) -> str | None:
+    """None where there is no page of it or the visitor may not open it."""
+    path, scope = _PAGES.get(row.object_kind, ("", Scope.AUDIT_READ))
+    # A hash in an id's stead leads nowhere.
+    leads = path and "/" not in row.object_id and not row.object_id.startswith("#")
+    return path.format(row.object_id) if leads and visitor.caller.allows(scope, row.community_id) else None
+
+
 def _shown(row: audit.AuditRow, names: dict[str, str], visitor: Visitor) -> dict[str, Any]:
-    place = _PAGES.get(row.object_kind)
     return {
         "number": row.number,
         "at": row.at,
         "who": names.get(row.actor_id, row.actor_id),
         "action": row.action,
         "object": f"{row.object_kind} {row.object_id}",
-        "href": place.format(row.object_id) if place and "/" not in row.object_id else None,
+        "href": _href(row, visitor),
         "community": visitor.name_of(row.community_id) if row.community_id else "",
         "details": [(name, value) for name, value in row.details.items() if value not in (None, "", [], {})],
     }

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from agent.flows.incoming import Strict
+from agent.flows.incoming import Moment, Strict
 from core.scopes import Scope
 from server import paging
 from server.places import Community
@@ -42,8 +42,8 @@ def list_audit(
     object_id: Id = None,
     action: Action = None,
     community: Community = None,
-    since: Annotated[AwareDatetime | None, Query(description="from then on")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="before then")] = None,
+    since: Annotated[Moment | None, Query(description="from then on")] = None,
+    until: Annotated[Moment | None, Query(description="before then")] = None,
     before: Annotated[int | None, Query(ge=1, le=paging.MOST_INT)] = None,
     limit: paging.Limit = 50,
 ) -> list[AuditView]:

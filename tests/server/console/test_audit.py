@@ -21,6 +21,7 @@ from core.vocabulary import (
     RiskStatus,
 )
 from server.console import texts
+from store.audit import Deed
 
 ROOT = Path(__file__).parents[3]
 Person = Callable[..., TestClient]
@@ -63,6 +64,30 @@ def test_found_by_action_and_day_and_verified(
     assert "修改设置</td>" not in client.get("/console/audit", params={"until": "2020-01-01"}).text
     checked = client.post("/console/audit/verify", data={"csrf": csrf()})
     assert "完整：" in checked.text
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-02-30", "heute"])
+def test_days_at_the_ends_of_the_calendar_are_answered(person: Person, day: str) -> None:
+    client = person("auditor")
+    assert client.get("/console/audit", params={"since": day, "until": day}).status_code == 200
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+def test_moments_that_overflow_are_refused(person: Person, moment: str) -> None:
+    client = person("auditor")
+    assert client.get("/v1/audit", params={"since": moment}).status_code == 422
+    assert client.get("/v1/audit", params={"until": moment}).status_code == 422
+
+
+def test_links_lead_only_where_the_reader_may_go(person: Person, services: Services, owner: Caller) -> None:
+    with services.database.write() as db:
+        db.audit(Deed(owner, "member.erased", "member", "mem_1"))
+        db.audit(Deed(owner, "draft.undone", "draft", "drf_1"))
+        db.audit(Deed(owner, "draft.undone", "draft", "#1f"))
+    page = person("supervisor").get("/console/audit").text
+    assert 'href="/console/drafts/drf_1"' in page
+    assert "mem_1" in page and 'href="/console/members' not in page and 'href="/console/drafts/#' not in page
+    assert 'href="/console/members/mem_1"' in person("auditor", login="wu").get("/console/audit").text
 
 
 def test_who_may_not_read_it_sees_nothing(person: Person) -> None:
