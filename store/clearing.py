@@ -37,6 +37,7 @@ from store.tables import METADATA
 SLICE: Final = 400
 """Rows a transaction: about 20 ms on SQLite, whose writers wait for one another."""
 Condition = ColumnElement[bool]
+Keys = Sequence[sa.Row[Any]]
 _OPEN: Final = (DraftStatus.PENDING, DraftStatus.ESCALATED)
 _ON_ITS_WAY: Final = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN)
 """What a person hasn't said yet what became of may have to go out again."""
@@ -158,25 +159,34 @@ def member_slices(member_id: str, answers: Sequence[str]) -> Iterator[Callable[[
         yield lambda db, some=of_some: clear(db, "message_revisions", some)  # type: ignore[misc]
 
 
-def old_slices(before: datetime) -> Iterator[Callable[[WriteSession], int]]:
-    """As `member_slices`, for everything settled that was said before a moment."""
+def old(before: datetime) -> Iterator[tuple[str, Condition]]:
+    """Tables, and which of their rows are settled and older than a moment."""
     for name, of in _BEFORE.items():
-        where = of(before)
-        yield lambda db, name=name, where=where: clear(db, name, where)  # type: ignore[misc]
+        yield name, of(before)
 
 
 def clear(db: WriteSession, name: str, where: Condition) -> int:
     """Clear up to `SLICE` rows of a table that still hold something; how many."""
-    table = METADATA.tables[name]
-    values = personal.CLEARED[name]
-    keys = list(table.primary_key.columns)
-    holds = sa.or_(*(_differs(table, column, value) for column, value in values.items()))
-    found = db.execute(sa.select(*keys).where(where, holds).limit(SLICE)).all()
-    if not found:
-        return 0
-    chosen = keys[0].in_([row[0] for row in found]) if len(keys) == 1 else sa.tuple_(*keys).in_([*map(tuple, found)])
-    db.execute(sa.update(table).where(chosen).values(values).execution_options(synchronize_session=False))
+    found = holding(db, name, where)
+    if found:
+        overwrite(db, name, where, found)
     return len(found)
+
+
+def holding(db: ReadSession, name: str, where: Condition) -> Keys:
+    """Up to `SLICE` rows that still hold something. It may walk over all that hold nothing any more: who looks again
+    and again does so before other writers have to wait."""
+    table = METADATA.tables[name]
+    holds = sa.or_(*(_differs(table, column, value) for column, value in personal.CLEARED[name].items()))
+    return db.execute(sa.select(*table.primary_key.columns).where(where, holds).limit(SLICE)).all()
+
+
+def overwrite(db: WriteSession, name: str, where: Condition, found: Keys) -> None:
+    """Clear these rows, where the condition still holds for them."""
+    table = METADATA.tables[name]
+    keys = list(table.primary_key.columns)
+    chosen = keys[0].in_([row[0] for row in found]) if len(keys) == 1 else sa.tuple_(*keys).in_([*map(tuple, found)])
+    db.execute(_plainly(sa.update(table).where(chosen, where).values(personal.CLEARED[name])))
 
 
 def _differs(table: Table, name: str, value: Any) -> Condition:

@@ -34,14 +34,16 @@ def _blank(services: Services, days: int) -> int:
     if not days:
         return 0
     total = 0
-    for one in clearing.old_slices(services.clock.now() - timedelta(days=days)):
+    for name, where in clearing.old(services.clock.now() - timedelta(days=days)):
         while total < MOST_A_SWEEP:
             services.pace()
-            with services.database.write() as db:
-                done = one(db)
-            total += done
-            if not done:
+            with services.database.read() as db:
+                found = clearing.holding(db, name, where)
+            if not found:
                 break
+            with services.database.write() as db:
+                clearing.overwrite(db, name, where, found)
+            total += len(found)
     if total:
         with services.database.write() as db:
             details = {"days": days, "rows": total}

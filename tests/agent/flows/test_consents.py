@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from store import candidates, cases, member_list, members, privacy
 from store.deliveries import DeliveryRow
 from store.drafts import DraftRow
 from store.messages import MessageRow
+from store.session import Database
 from tests.agent.flows.test_incidents import complain
 from tests.house import House
 
@@ -264,3 +265,17 @@ def test_words_of_what_was_dismissed_or_turned_down_go(house: House) -> None:
     assert case is not None and candidate is not None
     assert (case.quote, case.topic, candidate.question) == ("", None, "")
     assert _texts(house) == set()
+
+
+# scope: 37
+def test_where_nothing_is_too_old_nobody_waits_for_the_sweep(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.say("很久以前说的话", history=True)
+    set_settings.change(house.services, house.owner, "privacy.message_days", 30)
+    house.clock.advance(days=31)
+    assert retention.sweep(house.services) > 0
+
+    def refuse(_database: Database) -> NoReturn:
+        pytest.fail("looking for old words held up other writers")
+
+    monkeypatch.setattr(Database, "write", refuse)
+    assert retention.sweep(house.services) == 0
