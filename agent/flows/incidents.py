@@ -33,6 +33,9 @@ WORKER: Final = system_caller("incidents")
 _CALLED: Final = ("supervisor", "admin", "owner")
 """Who is told where nobody is on duty: the first of these roles that somebody holds."""
 _MOST_TEXT: Final = 200
+_looked: Final[set[str]] = set()
+"""Cases that this process has looked at to the end: whatever belongs to one and came later has a look of its own, so that
+a sweep need not compare them again and again."""
 
 
 class Limits(NamedTuple):
@@ -57,6 +60,8 @@ def sweep(services: Services) -> int:
         window = timedelta(minutes=settings.value(db, tunables.INCIDENT_MINUTES))
         lonely = incidents.lonely(db, now - window, now)
         unwritten = incidents.without_script(db)
+    _looked.intersection_update(lonely)
+    lonely = [case_id for case_id in lonely if case_id not in _looked]
     for case_id in lonely:
         _look(services, case_id)
     for incident_id in unwritten:
@@ -68,7 +73,9 @@ def _look(services: Services, case_id: str) -> None:
     """What fails here is tried again by the next sweep: the case itself is stored, and its worker goes on."""
     try:
         look(services, case_id)
+        _looked.add(case_id)
     except Exception as error:
+        _looked.discard(case_id)
         _log.warning("incident_not_looked", case=case_id, why=getattr(error, "code", type(error).__name__))
 
 
@@ -83,7 +90,7 @@ def look(services: Services, case_id: str) -> str | None:
             return None
         limits = limits_of(db, case.community_id)
         near = _near(db, case, limits)
-    if not any(one.case_id != case_id for one in near):
+    if not _may_be_one(near, limits):
         return None
     cosine = _cosine(services, near, case_id)
     with services.database.write() as db:
@@ -107,6 +114,12 @@ def _near(db: ReadSession, case: CaseRow, limits: Limits) -> list[Near]:
     found = incidents.near(db, case.community_id, at - limits.window, at + limits.window)
     # Taken out by a person: not even looked at.
     return found if any(one.case_id == case.id for one in found) else []
+
+
+def _may_be_one(near: Sequence[Near], limits: Limits) -> bool:
+    """Whether there is an incident to join, or enough different members to open one, before any words are compared."""
+    people = {one.member_id for one in near if one.member_id is not None}
+    return len(people) >= limits.least or any(one.incident_id is not None for one in near)
 
 
 def _said(one: Near) -> Said:

@@ -294,6 +294,20 @@ def test_the_statement_names_no_category_where_there_is_none(house: House) -> No
     assert text is not None and "关于群里反映的问题" in text and "其他" not in text
 
 
+def test_a_sweep_looks_only_at_what_was_not_looked_at(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    complain(house, "a")
+    assert incidents.sweep(house.services) == 0
+    with monkeypatch.context() as broken:
+        broken.setattr(incidents, "look", lambda *_: 1 / 0)
+        complain(house, "b", after=1)
+        last = complain(house, "c", after=2)
+    house.clock.advance(minutes=3)
+    assert found(house) == []
+    assert incidents.sweep(house.services) == 2
+    assert case_of(house, last).incident_id == found(house)[0].id
+    assert incidents.sweep(house.services) == 0
+
+
 def test_people_work_an_incident_off(house: House) -> None:
     incident = opened(house)
     service = person(house, "service")
