@@ -34,8 +34,8 @@ _CALLED: Final = ("supervisor", "admin", "owner")
 """Who is told where nobody is on duty: the first of these roles that somebody holds."""
 _MOST_TEXT: Final = 200
 _looked: Final[set[str]] = set()
-"""Cases that this process has looked at to the end: whatever belongs to one and came later has a look of its own, so that
-a sweep need not compare them again and again."""
+"""Cases that this process has looked at to the end: whatever belongs to one and came later has a look of its own, so a
+sweep need not compare them again and again."""
 
 
 class Limits(NamedTuple):
