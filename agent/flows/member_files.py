@@ -136,19 +136,20 @@ class MemberFile(Strict):
 
 
 def export(services: Services, caller: Caller, member_id: str, reason: str) -> MemberFile:
-    """The member's document, in clear; noted like a reveal.
+    """The member's document, in clear; noted like a reveal, before it is made: that may take seconds, in which others
+    go on writing.
 
     Raises `NotFound`, `Forbidden` unless the caller may reveal in every community the member was in, `BadInput`
     `reason_missing`, `Conflict` `member_erased`.
     """
     with services.database.write() as db:
-        row = member_access.whole(db, caller, Scope.MEMBERS_REVEAL, member_id)
-        if row.erased_at is not None:
-            raise Conflict("member_erased")
-        made = _document(db, services, row)
+        member_access.whole(db, caller, Scope.MEMBERS_REVEAL, member_id)
+        member_access.kept(db, caller, Scope.MEMBERS_REVEAL, member_id)
         note = member_access.note
         note(db, services, caller, DisclosureKind.EXPORT, reason, member_id=member_id, fields=["everything"])
-    return made
+    with services.database.read() as db:
+        row = member_access.kept(db, caller, Scope.MEMBERS_REVEAL, member_id)
+        return _document(db, services, row)
 
 
 def _document(db: ReadSession, services: Services, row: MemberRow) -> MemberFile:

@@ -25,7 +25,8 @@ from knowledge.base import KnowledgeBase
 from knowledge.embeddings import Embedder
 from knowledge.index import VectorIndex
 from store import migrate
-from store.session import Database
+from store.members import MemberRow
+from store.session import Database, ReadSession, WriteSession
 
 
 @pytest.fixture
@@ -163,3 +164,17 @@ def test_tables_for_spreadsheets_run_no_formulas(services: Services, owner: Call
         whole = json.loads(archive.read("member.json"))
     assert said[1]["text"].startswith("'=1+1")
     assert whole["messages"][1]["text"].startswith("=1+1")
+
+
+def test_nobody_waits_while_a_document_is_made(
+    services: Services, owner: Caller, member_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = member_files._document
+
+    def watched(db: ReadSession, services: Services, row: MemberRow) -> member_files.MemberFile:
+        assert not isinstance(db, WriteSession)
+        return made(db, services, row)
+
+    monkeypatch.setattr(member_files, "_document", watched)
+    document = member_files.export(services, owner, member_id, "本人要求")
+    assert [one["kind"] for one in document.about["disclosures"]] == ["export"]
