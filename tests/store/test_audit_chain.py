@@ -126,6 +126,16 @@ def test_what_sqlite_lets_pass_for_a_value_is_found(chain: Database, column: str
     assert _tamper(chain, f"UPDATE audit SET {column} = {value} WHERE number = 5") == (5, "row_changed")
 
 
+@pytest.mark.parametrize("value", ["hash = CAST(x'ff' AS TEXT)", "hash = x'ff'", "number = 'abc'", "number = x'ff'"])
+def test_a_head_of_another_type_is_found(chain: Database, value: str) -> None:
+    if not chain.is_sqlite:
+        pytest.skip("PostgreSQL holds the types")
+    _as_attacker(chain, f"UPDATE audit_head SET {value}")
+    with chain.read() as db:
+        found = audit_chain.verify(db, chain.keyring.audit_key, progress=lambda *_: None)
+    assert (found.broken_at, found.why) == (ROWS + 1, "end_missing")
+
+
 def test_every_edit_at_every_place_is_found(chain: Database) -> None:
     """Each column of each row takes the value of every other row, and one that no row has, in turn."""
     with chain.read() as db:
