@@ -230,6 +230,14 @@ def page(
     return list(db.execute(newest_first(query, row.opened_at, row.id, after=after, limit=limit)).scalars())
 
 
+def most_urgent(db: ReadSession, wanted: Filter, limit: int) -> list[CaseRow]:
+    """Cases, the one to answer first on top; those without a limit last, by age."""
+    row = CaseRow
+    query = sa.select(row).where(*_conditions(wanted))
+    query = query.order_by(row.respond_by.is_(None), row.respond_by, row.opened_at, row.id)
+    return list(db.execute(query.limit(limit)).scalars())
+
+
 def count_by_state(db: ReadSession, wanted: Filter) -> dict[str, int]:
     """How many cases stand in each state."""
     query = sa.select(CaseRow.state, sa.func.count()).where(*_conditions(wanted)).group_by(CaseRow.state)

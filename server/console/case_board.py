@@ -100,9 +100,14 @@ def _column(
     state: CaseState,
     total: int,
 ) -> Column:
-    rows = cases.page(db, _filter(services, visitor, wanted, within, state), limit=SHOWN) if total else []
-    if state not in ENDED:
-        rows.sort(key=_urgency)
+    chosen = _filter(services, visitor, wanted, within, state)
+    if not total:
+        rows = []
+    elif state in ENDED:
+        rows = cases.page(db, chosen, limit=SHOWN)
+    else:
+        # The board has no second page: of many, it shows the ones that must not wait.
+        rows = sorted(cases.most_urgent(db, chosen, SHOWN), key=_urgency)
     return Column(state, cards(db, services, rows), total)
 
 

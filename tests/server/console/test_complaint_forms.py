@@ -1,15 +1,18 @@
-"""Forms of complaints and suggestions: odd amounts are refused, and a form that is refused keeps what was chosen."""
+"""Odd amounts are refused, refused forms keep what was chosen, and a crowded board shows what must not wait."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from agent.services import Services
 from core.errors import BadInput
 from core.vocabulary import CompensationKind
-from server.console import complaints
+from server.console import case_board, complaints
 from store import cases, suggestions
+from store.cases import CaseRow
 
 Person = Callable[..., TestClient]
 Ask = Callable[..., str]
@@ -57,3 +60,19 @@ def test_a_lost_classification_keeps_what_was_chosen(
     lost = client.post(f"/console/complaints/{row.id}/act", data=form | {"category": "community_order"})
     assert lost.status_code == 409
     assert 'value="critical" selected' in lost.text and 'value="community_order" selected' in lost.text
+
+
+def test_a_crowded_column_shows_the_case_that_must_not_wait(
+    services: Services, person: Person, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = person("supervisor")
+    asked = [ask("买了三天就坏了，没人管，你们就这态度？", name=name) for name in ("果果妈", "豆豆妈")]
+    with services.database.write() as db:
+        first, second = (cases.of_message(db, one) for one in asked)
+        assert first is not None and second is not None
+        db.execute(
+            sa.update(CaseRow).where(CaseRow.id == first.id).values(opened_at=first.opened_at - timedelta(days=1))
+        )
+    monkeypatch.setattr(case_board, "SHOWN", 1)
+    page = client.get("/console/complaints/board").text
+    assert f"/console/complaints/{first.id}" in page and f"/console/complaints/{second.id}" not in page
