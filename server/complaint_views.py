@@ -177,7 +177,7 @@ def case_full(db: ReadSession, services: Services, row: CaseRow) -> CaseFull:
 
 def conversation(db: ReadSession, row: CaseRow) -> list[tuple[MessageRow, bool]]:
     """What was said around the case's messages, in the group and in private, oldest first; whether each is its own."""
-    own = {one.id: one for one in messages.many(db, cases.message_ids(db, row.id))}
+    own = {one.id: one for one in messages.many(db, cases.message_ids(db, row.id) or [row.message_id])}
     if not own:
         return []
     since = min(one.sent_at for one in own.values())

@@ -150,6 +150,15 @@ def attach(db: WriteSession, case_id: str, message_ids: Sequence[str]) -> None:
         insert_new(db, CaseMessageRow, {"message_id": message_id, "case_id": case_id})
 
 
+def let_go(db: WriteSession, message_ids: Collection[str]) -> None:
+    """Have messages belong to no dismissed case any more."""
+    dismissed = sa.select(CaseRow.id).where(CaseRow.state == CaseState.DISMISSED)
+    gone = sa.delete(CaseMessageRow).where(
+        CaseMessageRow.message_id.in_(message_ids), CaseMessageRow.case_id.in_(dismissed)
+    )
+    db.execute(gone.execution_options(synchronize_session=False))
+
+
 def message_ids(db: ReadSession, case_id: str) -> list[str]:
     """The case's messages in the order in which they came in."""
     query = sa.select(CaseMessageRow.message_id).where(CaseMessageRow.case_id == case_id)

@@ -209,7 +209,10 @@ def _open(db: WriteSession, turn: Turn, grievance: Grievance) -> CaseRow:
     )
     db.add(row)
     db.flush()
-    cases.attach(db, row.id, [message.id for message in grievance.rows])
+    said = [message.id for message in grievance.rows]
+    # A case without messages could be answered by nobody.
+    cases.let_go(db, said)
+    cases.attach(db, row.id, said)
     told: dict[str, Any] = {"category": row.category, "severity": row.severity, "routed_to": row.routed_to}
     case_events.add(db, row.id, "opened", WORKER.id, moved=(None, CaseState.NEW), message=row.message_id, **told)
     db.audit(Deed(WORKER, "complaint.opened", "complaint", row.id, row.community_id, {"version": 1} | told))

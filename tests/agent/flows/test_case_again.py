@@ -1,7 +1,7 @@
 """Cases that go on after they had ended: opened again, answered again, said again."""
 
 from core.vocabulary import CaseAction, CaseAnswer, CaseState
-from server.complaint_views import case_views
+from server.complaint_views import case_views, conversation
 from store import cases
 from store.cases import CaseRow, Filter
 from tests.agent.flows.test_cases import act, all_cases, case_of, clock_state, complain, to_result
@@ -57,3 +57,15 @@ def test_case_that_is_open_again_can_be_overdue(house: House) -> None:
     assert overdue(house) == []
     house.clock.advance(seconds=1_900)
     assert overdue(house) == [case.id]
+
+
+def test_edit_of_what_was_dismissed_opens_a_case_that_has_the_message(house: House) -> None:
+    case = complain(house)
+    act(house, case, CaseAction.DISMISS, text="说的是别家的")
+    house.say("买的锅用了三天就坏了，质量太差，没人管！", "m-1", revision=1)
+    house.work()
+    before, after = all_cases(house)
+    assert (before.state, after.state) == (CaseState.DISMISSED, CaseState.NEW)
+    assert case_of(house, case.message_id).id == after.id
+    with house.services.database.read() as db:
+        assert [one.id for one, _ in conversation(db, before)] == [case.message_id]
