@@ -202,10 +202,19 @@ def unanswered(db: ReadSession, community_id: str, since: datetime, *, member_id
     return list(db.execute(query.order_by(CaseRow.opened_at, CaseRow.id).limit(30)).scalars())
 
 
-def told_and_silent(db: ReadSession, limit: int) -> list[CaseRow]:
-    """Cases whose members were told the result and have not answered, those told first first."""
+_SILENT = (CaseRow.state == CaseState.RESOLVED, CaseRow.told_at.is_not(None), CaseRow.answer.is_(None))
+
+
+def told_and_silent_in(db: ReadSession) -> list[str]:
+    """The communities with cases whose members were told the result and have not answered, those told first first."""
+    query = sa.select(CaseRow.community_id).where(*_SILENT).group_by(CaseRow.community_id)
+    return list(db.execute(query.order_by(sa.func.min(CaseRow.told_at), CaseRow.community_id)).scalars())
+
+
+def told_and_silent(db: ReadSession, community_id: str, limit: int) -> list[CaseRow]:
+    """A community's cases whose members were told the result and have not answered, those told first first."""
     row = CaseRow
-    query = sa.select(row).where(row.state == CaseState.RESOLVED, row.told_at.is_not(None), row.answer.is_(None))
+    query = sa.select(row).where(*_SILENT, row.community_id == community_id)
     return list(db.execute(query.order_by(row.told_at, row.id).limit(limit)).scalars())
 
 
@@ -219,7 +228,7 @@ def of_erased(db: ReadSession, limit: int) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What a list of cases is about; None means whatever. `communities` None: all. `overdue`: those whose clock has
-    run out without an answer by `now`."""
+    run out without an answer by `now`; `free`: those in no incident."""
 
     states: Sequence[str] | None = None
     category: str | None = None
@@ -228,6 +237,7 @@ class Filter:
     overdue: bool | None = None
     communities: frozenset[str] | None = None
     now: datetime | None = None
+    free: bool = False
 
 
 def page(
@@ -265,6 +275,8 @@ def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
             found.append(column == value)
     if wanted.owner_id is not None:
         found.append(row.owner_id == wanted.owner_id)
+    if wanted.free:
+        found.append(row.incident_id.is_(None))
     if wanted.overdue is not None:
         assert wanted.now is not None
         # Not by `breached`: that stays with a case that was answered late, and with one that is open again.

@@ -2,9 +2,10 @@
 enough; or it was no complaint."""
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Final
 
-from agent.flows import case_compensation, case_drafts, case_moves, clock_rules, draft_store, surveys
+from agent.flows import case_compensation, case_drafts, case_moves, case_routes, clock_rules, draft_store, surveys
 from agent.flows.draft_store import Planned
 from agent.services import Services
 from core import tunables
@@ -49,8 +50,12 @@ def told(
 
 
 def told_by(db: WriteSession, by: Caller, row: CaseRow, draft: DraftRow) -> None:
-    """A draft of the case reached the member: the one with the result tells them of it."""
-    if draft.confidence.get("reason") == case_drafts.RESULT and row.state == CaseState.RESOLVED and row.told_at is None:
+    """A draft of the case reached the member: the one with the result tells them of it. One from before the case was
+    opened again tells of no other result."""
+    if draft.confidence.get("reason") != case_drafts.RESULT or row.state != CaseState.RESOLVED:
+        return
+    assert row.resolved_at is not None
+    if row.told_at is None and draft.created_at >= row.resolved_at:
         told(db, by, row, db.now, draft=draft.id)
 
 
@@ -83,6 +88,7 @@ def close(
     moved = case_moves.move(db, by, row, CaseState.CLOSED, note=note, details=dict(values), **values)
     _put_away(db, row)
     case_moves.stop_clock(db, services, moved, by.id, db.now, "closed")
+    case_routes.over(db, row)
     surveys.ask(db, services, moved)
     return moved
 
@@ -125,6 +131,7 @@ def dismiss(
     moved = case_moves.move(db, by, row, CaseState.DISMISSED, note=note, details=details)
     case_moves.stop_clock(db, services, moved, by.id, db.now, "dismissed")
     _put_away(db, row)
+    case_routes.over(db, row)
     return moved
 
 
@@ -142,11 +149,24 @@ def sweep(services: Services) -> int:
     erased: nobody is left to be answered; how many."""
     now = services.clock.now()
     with services.database.read() as db:
-        waiting = [row.id for row in cases.told_and_silent(db, _MOST) if (silent_until(db, row) or now) < now]
+        waiting = _silent(db, now)
         orphaned = cases.of_erased(db, _MOST)
     # Those first: what the member was told has been erased with them, and no case is closed without a result.
     put_away = sum(_put_away_erased(services, case_id) for case_id in orphaned)
     return put_away + sum(_close_silent(services, case_id) for case_id in waiting)
+
+
+def _silent(db: ReadSession, now: datetime) -> list[str]:
+    """Cases whose members have said nothing for long enough. Each community goes by its own hours, so that one that
+    never opens holds up no other."""
+    found: list[str] = []
+    for place in cases.told_and_silent_in(db):
+        rows = cases.told_and_silent(db, place, _MOST - len(found))
+        # Whoever was told later has longer to answer.
+        found += [row.id for row in takewhile(lambda row: (silent_until(db, row) or now) < now, rows)]
+        if len(found) == _MOST:
+            break
+    return found
 
 
 def _put_away_erased(services: Services, case_id: str) -> bool:

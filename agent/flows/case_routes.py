@@ -1,6 +1,8 @@
 """A routed complaint case reaches whom its department named: a notice for each person, an alert for a group of the
 staff. Neither holds the member's words."""
 
+from typing import Final
+
 from agent.flows import case_owners, outgoing
 from agent.services import Services
 from core import catalogue
@@ -9,6 +11,8 @@ from prompts.loader import render
 from store import communities, staff_notices
 from store.cases import CaseRow
 from store.session import WriteSession
+
+_CASE: Final = "case"
 
 
 def tell(db: WriteSession, services: Services, row: CaseRow, *, step: int = 0) -> None:
@@ -20,7 +24,7 @@ def tell(db: WriteSession, services: Services, row: CaseRow, *, step: int = 0) -
         found.user_ids,
         community_id=row.community_id,
         kind="case_routed",
-        object_kind="case",
+        object_kind=_CASE,
         object_id=row.id,
         step=step,
     )
@@ -30,6 +34,11 @@ def tell(db: WriteSession, services: Services, row: CaseRow, *, step: int = 0) -
             decision = f"{row.id}:routed:{step}:{place.id}"
             outgoing.queue_alert(db, place.id, place.channel, _words(db, row), decision=decision, risk_id=None)
             db.after_commit(services.delivery_due)
+
+
+def over(db: WriteSession, row: CaseRow) -> None:
+    """The case has ended: nobody needs to see any more that it was routed to them."""
+    staff_notices.settle(db, _CASE, row.id)
 
 
 def _words(db: WriteSession, row: CaseRow) -> str:

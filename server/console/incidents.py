@@ -115,9 +115,8 @@ def _text(script: DraftRow | None) -> str:
 def _free(db: ReadSession, services: Services, visitor: Visitor, row: IncidentRow) -> list[Card]:
     """Open cases of the group that belong to no incident: what may be put in."""
     del visitor
-    wanted = Filter(states=list(OPEN_CASE_STATES), communities=frozenset([row.community_id]))
-    found = [one for one in cases.page(db, wanted, limit=SHOWN) if one.incident_id is None]
-    return cards(db, services, found)
+    wanted = Filter(states=list(OPEN_CASE_STATES), communities=frozenset([row.community_id]), free=True)
+    return cards(db, services, cases.page(db, wanted, limit=SHOWN))
 
 
 def _history(db: ReadSession, row: IncidentRow, shown: IncidentCase, held: Sequence[CaseRow]) -> list[Moment]:

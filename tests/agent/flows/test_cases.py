@@ -1,12 +1,13 @@
 """What members complain about becomes cases; staff's first answer acknowledges them."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import case_compensation, case_ends, deliveries, erasure
+from agent.flows import case_compensation, case_ends, communities, deliveries, erasure
 from agent.flows import cases as flow
 from agent.flows import settings as settings_flow
 from agent.flows.case_compensation import Proposal
@@ -18,6 +19,7 @@ from core.vocabulary import (
     CaseAnswer,
     CaseState,
     ClockKind,
+    CommunityType,
     CompensationKind,
     DeliveryKind,
     Department,
@@ -269,6 +271,24 @@ def test_silence_closes_after_72_business_hours(house: House) -> None:
     assert (now.state, now.answer) == (CaseState.CLOSED, CaseAnswer.NO_ANSWER)
 
 
+def test_community_that_never_opens_holds_up_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(case_ends, "_MOST", 1)
+    values = {"community_id": "closed", "type": CommunityType.INTEREST, "channel": "wecom", "parent_id": "root"}
+    communities.create(house.services, house.owner, name="关门群", **values)  # type: ignore[arg-type]
+    stuck = to_result(house, complain(house, BROKEN, "m-1", community_id="closed"))
+    act(house, stuck, CaseAction.TOLD)
+    house.clock.advance(seconds=60)
+    case = to_result(house, complain(house, BROKEN, "m-2"))
+    act(house, case, CaseAction.TOLD)
+    mondays = [f"{date(2026, 11, 16) + timedelta(weeks=week)}" for week in range(130)]
+    for key, value in (("clocks.hours", {"mon": ["09:00-12:00"]}), ("clocks.closed_dates", mondays)):
+        settings_flow.change(house.services, house.owner, key, value, "closed")
+    house.clock.advance(seconds=8 * 24 * 3600)
+    assert case_ends.sweep(house.services) == 1
+    assert case_of(house, case.message_id).state == CaseState.CLOSED
+    assert case_of(house, stuck.message_id).state == CaseState.RESOLVED
+
+
 def test_nobody_waits_for_an_erased_member(house: House) -> None:
     case = complain(house)
     assert case.member_id is not None
@@ -363,6 +383,27 @@ def test_quality_goes_to_the_contact_of_the_product(house: House) -> None:
         (notice,) = [one for one in staff_notices.open_of(db, person.id, 10) if one.kind == "case_routed"]
     assert notice.object_id == case.id
     assert act(house, case, CaseAction.ROUTE, department=Department.LOGISTICS).routed_to == Department.LOGISTICS
+
+
+@pytest.mark.parametrize("ends", [CaseAction.DISMISS, CaseAction.CLOSE])
+def test_notice_of_a_routed_case_is_over_with_it(house: House, ends: CaseAction) -> None:
+    person = house.user("service", login="chanpin")
+    settings_flow.change(house.services, house.owner, "complaints.contacts", {"product": ["chanpin"]})
+
+    def told() -> list[str]:
+        with house.services.database.read() as db:
+            found = staff_notices.open_of(db, person.id, 10)
+        return [one.object_id for one in found if one.kind == "case_routed"]
+
+    case = complain(house)
+    other = complain(house, BROKEN, "m-2", sender={"id": "wx-2", "name": "果果妈"})
+    if ends is CaseAction.DISMISS:
+        act(house, case, ends, text="说的是别家的")
+    else:
+        act(house, to_result(house, case), CaseAction.TOLD)
+        assert case.id in told()
+        act(house, case, ends, answer=CaseAnswer.SATISFIED)
+    assert told() == [other.id]
 
 
 def test_audit_holds_ids_and_states_only(house: House) -> None:

@@ -338,6 +338,20 @@ def incident(services: Services, complain: Complain) -> str:
 _SPOILED = ("酸奶买回来就是坏的", "我家酸奶买回来也是坏的", "酸奶买回来就是坏的，孩子喝了拉肚子")
 
 
+def test_big_incident_hides_no_case_that_may_be_put_in(
+    services: Services,
+    person: Person,
+    complain: Complain,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.console.incidents.SHOWN", 2)
+    free = complain("快递都半个月了还没到，催了三次没人理我", name="早先的妈妈")
+    incident = request.getfixturevalue("incident")
+    assert case_now(services, free).incident_id is None
+    assert f'value="{free}"' in person("supervisor").get(f"/console/incidents/{incident}").text
+
+
 # scope: 27
 def test_incident_is_worked_through(services: Services, person: Person, incident: str, csrf: Callable[[], str]) -> None:
     client = person("supervisor")
