@@ -52,6 +52,12 @@ def last_moved(db: ReadSession, case_id: str, state: str) -> datetime | None:
     return db.execute(query.where(CaseEventRow.case_id == case_id, CaseEventRow.to_state == state)).scalar_one()
 
 
+def last(db: ReadSession, case_id: str, kind: str) -> datetime | None:
+    """When this happened to the case last."""
+    query = sa.select(sa.func.max(CaseEventRow.at))
+    return db.execute(query.where(CaseEventRow.case_id == case_id, CaseEventRow.kind == kind)).scalar_one()
+
+
 def compensations(db: ReadSession, case_id: str) -> list[CompensationRow]:
     """What was offered, oldest first."""
     query = sa.select(CompensationRow).where(CompensationRow.case_id == case_id).order_by(CompensationRow.id)

@@ -1,6 +1,7 @@
 """Compensation for a complaint: within the limit whoever proposes it approves it, above it a manager decides, and until
 then no message promises it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +76,7 @@ def _unended(row: CaseRow) -> None:
 def _within(db: ReadSession, row: CaseRow, wanted: Proposal) -> bool:
     limits = settings.value(db, tunables.COMPLAINT_LIMITS, communities.lineage(db, row.community_id))
     limit = limits.get(row.severity)
-    before = [one for one in case_events.compensations(db, row.id) if one.status != CompensationStatus.REJECTED]
+    before = _standing(db, row.id)
     cents = sum(one.cents for one in before) + wanted.cents
     points = sum(one.points for one in before) + wanted.points
     return limit is not None and cents <= limit["cents"] and points <= limit["points"]
@@ -163,6 +164,27 @@ def approved_words(db: ReadSession, case_id: str) -> str | None:
     return _words(one for one in case_events.compensations(db, case_id) if one.status == CompensationStatus.APPROVED)
 
 
+def kept(
+    db: ReadSession, services: Services, row: CaseRow, before: DraftRow
+) -> tuple[Reply, RequiresCause | None] | None:
+    """The private message for the case as it is now, with what the one before it offers, and why a manager has to
+    decide; None where that offers nothing."""
+    if before.kind != DeliveryKind.PRIVATE:
+        return None
+    text = before.text or ""
+    offers = [one for one in _standing(db, row.id) if case_reply.offered(one.kind, one.cents, one.points) in text]
+    return (_words_with(db, services, row, _words(offers)), _cause(offers)) if offers else None
+
+
+def _standing(db: ReadSession, case_id: str) -> list[CompensationRow]:
+    return [one for one in case_events.compensations(db, case_id) if one.status != CompensationStatus.REJECTED]
+
+
+def _cause(offers: Sequence[CompensationRow]) -> RequiresCause | None:
+    unapproved = any(one.status == CompensationStatus.PROPOSED for one in offers)
+    return RequiresCause.COMPENSATION if unapproved else None
+
+
 def _words(found: object) -> str | None:
     texts = [case_reply.offered(one.kind, one.cents, one.points) for one in found]  # type: ignore[attr-defined]
     return "、".join(texts) or None
@@ -174,13 +196,11 @@ def _redraft(db: WriteSession, services: Services, row: CaseRow) -> None:
     message = messages.get(db, row.message_id)
     if message is None or row.member_id is None:
         return
-    offers = [one for one in case_events.compensations(db, row.id) if one.status != CompensationStatus.REJECTED]
-    unapproved = any(one.status == CompensationStatus.PROPOSED for one in offers)
+    offers = _standing(db, row.id)
     for other in drafts.open_of_case(db, row.id):
         if other.kind == DeliveryKind.PRIVATE:
             drafts.expire(db, other.id, ExpiredReason.CONVERSATION_MOVED_ON, WORKER.id)
     made = _words_with(db, services, row, _words(offers))
-    cause = RequiresCause.COMPENSATION if unapproved else None
     planned = Planned(
         DeliveryKind.PRIVATE,
         case_drafts.private_lane(row),
@@ -188,7 +208,7 @@ def _redraft(db: WriteSession, services: Services, row: CaseRow) -> None:
         message.revision + message.releases + row.version,
         made,
         case_id=row.id,
-        cause=cause,
+        cause=_cause(offers),
     )
     draft_store.add(db, planned, WORKER.id)
 

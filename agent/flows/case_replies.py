@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.flows import (
+    case_compensation,
     case_drafts,
     case_ends,
     case_intake,
@@ -57,7 +58,7 @@ def file(
         _started(db, services, one)
         if one.fresh:
             case_routes.tell(db, services, one.row)
-        _store_drafts(db, turn, one)
+        _store_drafts(db, services, turn, one)
         incidents.note_case(db, services, one.row)
         said = _said_at(db, turn, first) if first is not None else None
         current = cases.get(db, one.row.id)
@@ -81,9 +82,9 @@ def _started(db: WriteSession, services: Services, filed: Filed) -> None:
         clocks.restart(db, services, since=since, by=WORKER.id, **wanted)  # type: ignore[arg-type]
 
 
-def _store_drafts(db: WriteSession, turn: Turn, filed: Filed) -> None:
-    """Drafts for a fresh or graver complaint; one that only says it again is added to those that are open. A case that
-    has a result wants none: its message was only edited."""
+def _store_drafts(db: WriteSession, services: Services, turn: Turn, filed: Filed) -> None:
+    """Drafts for a fresh or graver complaint; one that only says it again is added to those that are open. What is
+    offered stays offered. A case that has a result wants none: its message was only edited."""
     if filed.row.state in (CaseState.RESOLVED, CaseState.CLOSED):
         return
     rows = filed.grievance.rows
@@ -95,9 +96,11 @@ def _store_drafts(db: WriteSession, turn: Turn, filed: Filed) -> None:
             continue
         if before is not None:
             drafts.expire(db, before.id, _MOVED_ON, WORKER.id)
+        kept = case_compensation.kept(db, services, filed.row, before) if before is not None and made.text else None
+        made, cause = kept or (made, None)
         lane = case_drafts.lane_of(rows[-1], kind)
         degraded = filed.grievance.degraded
-        planned = Planned(kind, lane, rows, turn.revision, made, degraded=degraded, case_id=filed.row.id)
+        planned = Planned(kind, lane, rows, turn.revision, made, degraded=degraded, case_id=filed.row.id, cause=cause)
         draft_store.add(db, planned, WORKER.id)
 
 
@@ -182,12 +185,22 @@ def acknowledge(
     if row.state != CaseState.NEW:
         # Whoever is at it goes on: a case that is open again is taken up by its owner.
         noted: dict[str, Any] = dict(details)
-        case_events.add(db, row.id, "answered", stopper, **noted)
+        if "draft" in noted or not _answered_since(db, row):
+            case_events.add(db, row.id, "answered", stopper, **noted)
         return False
     owner = row.owner_id or user_id or case_owners.fallback(db, row)
     details = {**details, "owner": owner or ""}
     case_moves.move(db, by, row, CaseState.ACKNOWLEDGED, details=dict(details), owner_id=owner, acknowledged_at=at)
     return True
+
+
+def _answered_since(db: WriteSession, row: CaseRow) -> bool:
+    """Whether a case that is open again has had its first answer since then."""
+    if row.state != CaseState.REOPENED:
+        return False
+    began = case_events.last_moved(db, row.id, CaseState.REOPENED)
+    said = case_events.last(db, row.id, "answered")
+    return began is not None and said is not None and said >= began
 
 
 def clock(db: WriteSession, services: Services, turn: Turn, made: Reply | None, answered: ExpiredReason | None) -> None:

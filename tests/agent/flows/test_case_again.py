@@ -2,9 +2,19 @@
 
 from core.vocabulary import CaseAction, CaseAnswer, CaseState
 from server.complaint_views import case_views, conversation
-from store import cases
+from store import cases, drafts
 from store.cases import CaseRow, Filter
-from tests.agent.flows.test_cases import act, all_cases, case_of, clock_state, complain, to_result
+from tests.agent.flows.test_cases import (
+    act,
+    all_cases,
+    case_of,
+    clock_state,
+    complain,
+    deliver_all,
+    history,
+    staff_says,
+    to_result,
+)
 from tests.house import House
 
 AGAIN = "换来的又坏了，三天都没用到，没人管"
@@ -69,3 +79,37 @@ def test_edit_of_what_was_dismissed_opens_a_case_that_has_the_message(house: Hou
     assert case_of(house, case.message_id).id == after.id
     with house.services.database.read() as db:
         assert [one.id for one, _ in conversation(db, before)] == [case.message_id]
+
+
+def test_result_that_arrives_after_another_was_found_tells_only_of_itself(house: House) -> None:
+    case = to_result(house, complain(house), "换一个新的")
+    with house.services.database.read() as db:
+        (draft,) = drafts.open_of_case(db, case.id)
+    house.decide(draft.id)  # its delivery is on its way
+    house.clock.advance(seconds=60)
+    act(house, case, CaseAction.REOPEN, text="打电话来说没收到")
+    act(house, case, CaseAction.INVESTIGATE)
+    act(house, case, CaseAction.RESOLVE, text="上门取件，再发一个新的")
+    deliver_all(house)
+    assert case_of(house, case.message_id).told_at is None
+    with house.services.database.read() as db:
+        (draft,) = drafts.open_of_case(db, case.id)
+    house.decide(draft.id)
+    deliver_all(house)
+    assert case_of(house, case.message_id).told_at is not None
+
+
+def test_later_answers_to_a_case_that_is_open_again_are_no_first_ones(house: House) -> None:
+    case = reopened(house)
+    for number in range(3):
+        staff_says(house, "实在抱歉给您添麻烦了，我私信您核对一下，马上处理", f"s-{number}")
+    assert clock_state(house, case) == "stopped"
+    assert history(house, case).count("answered") == 1
+    for action in (CaseAction.INVESTIGATE, CaseAction.RESOLVE):
+        act(house, case, action, text="再换一个")
+    house.clock.advance(seconds=DAY)
+    complain(house, AGAIN, "m-10")
+    assert case_of(house, case.message_id).state == CaseState.REOPENED
+    staff_says(house, "实在抱歉给您添麻烦了，我私信您核对一下，马上处理", "s-9")
+    assert clock_state(house, case) == "stopped"
+    assert history(house, case).count("answered") == 2

@@ -1,5 +1,7 @@
 """Compensation beside a case's result, and decisions on it that are taken back."""
 
+import pytest
+
 from agent.flows import approvals, case_compensation
 from agent.flows.approvals import Ruling
 from agent.flows.case_compensation import Proposal
@@ -12,11 +14,13 @@ from core.vocabulary import (
     DraftStatus,
     Requires,
 )
-from store import case_events, drafts
+from store import case_events, drafts, messages
 from store.cases import CaseRow
 from store.drafts import DraftRow
 from tests.agent.flows.test_cases import act, case_of, complain, deliver_all, drafts_of, refused, to_result
 from tests.house import House
+
+GRAVER = "这个破锅又坏了，烫伤我孩子了，我要去12315举报你们"
 
 
 def offer(house: House, case: CaseRow, cents: int) -> str:
@@ -89,3 +93,30 @@ def test_undone_approval_promises_nothing(house: House) -> None:
     approvals.undo(house.services, house.owner, draft.id, decided.version)
     assert status(house, offered) == CompensationStatus.PROPOSED
     assert house.draft_row(draft.id).status == DraftStatus.PENDING
+
+
+@pytest.mark.parametrize(
+    ("cents", "requires"), [(2_000, Requires.MODERATOR), (90_000, Requires.MANAGER)], ids=["approved", "proposed"]
+)
+def test_graver_complaint_keeps_what_is_offered(house: House, cents: int, requires: Requires) -> None:
+    case = complain(house)
+    offered = offer(house, case, cents)
+    complain(house, GRAVER, "m-2")
+    now = case_of(house, case.message_id)
+    assert now.severity != case.severity
+    (draft,) = [one for one in waiting(house, case) if one.kind == DeliveryKind.PRIVATE]
+    assert f"优惠券 {cents // 100} 元" in (draft.text or "") and draft.requires == requires
+    with house.services.database.read() as db:
+        (answered,) = messages.many(db, drafts.message_ids(db, [draft.id])[draft.id])
+    assert answered.external_id == "m-2"
+    house.decide(draft.id)
+    assert status(house, offered) == CompensationStatus.APPROVED
+
+
+def test_graver_complaint_repeats_no_offer_that_went_out(house: House) -> None:
+    case = complain(house)
+    offer(house, case, 2_000)
+    (private,) = [one for one in waiting(house, case) if one.kind == DeliveryKind.PRIVATE]
+    house.decide(private.id)
+    complain(house, GRAVER, "m-2")
+    assert "优惠券" not in str([one.text for one in waiting(house, case)])
