@@ -4,7 +4,7 @@ delivery it means becomes due: there is no other way from a draft to a member.""
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from agent.flows import case_compensation, consents, copy_review, outgoing, picking
+from agent.flows import case_compensation, consents, copy_review, crisis, outgoing, picking
 from agent.flows.copy_review import Override, Passed
 from agent.services import Services
 from agent.steps.reply import same_text
@@ -65,7 +65,7 @@ def decide(services: Services, caller: Caller, draft_id: str, ruling: Ruling, *,
     """
     with services.database.write() as db:
         draft = _visible(db, caller, draft_id)
-        _may_decide(caller, draft, ruling.decision)
+        _may_decide(db, caller, draft, ruling.decision)
         if draft.status not in OPEN_DRAFT_STATUSES:
             raise Conflict("draft_decided", extra=drafts.state_of(draft))
         ruling = _checked(db, services, draft, ruling)
@@ -86,7 +86,7 @@ def undo(services: Services, caller: Caller, draft_id: str, version: int) -> Dec
     """
     with services.database.write() as db:
         draft = _visible(db, caller, draft_id)
-        _may_decide(caller, draft, Decision.APPROVE)
+        _may_decide(db, caller, draft, Decision.APPROVE)
         if draft.case_id is not None:
             # A case is locked before its drafts, wherever both change.
             cases.lock(db, draft.case_id)
@@ -124,14 +124,25 @@ def _visible(db: ReadSession, caller: Caller, draft_id: str) -> DraftRow:
     return draft
 
 
-def _may_decide(caller: Caller, draft: DraftRow, decision: Decision) -> None:
+def release_needs(db: ReadSession, draft: DraftRow) -> tuple[Scope, ...]:
+    """The scopes without which nobody lets this draft go out, besides those that decide: a crisis text that offers
+    what nobody approved needs both."""
+    if draft.requires != Requires.MANAGER:
+        return ()
+    if draft.cause != RequiresCause.COMPENSATION:
+        return (Scope.CRISIS_RELEASE,)
+    if crisis.is_text(db, draft):
+        return (Scope.CRISIS_RELEASE, Scope.COMPENSATION_APPROVE)
+    return (Scope.COMPENSATION_APPROVE,)
+
+
+def _may_decide(db: ReadSession, caller: Caller, draft: DraftRow, decision: Decision) -> None:
     caller.require(Scope.DRAFTS_DECIDE, draft.community_id)
     if draft.status == DraftStatus.ESCALATED:
         caller.require(Scope.DRAFTS_DECIDE_ESCALATED, draft.community_id)
-    if draft.requires == Requires.MANAGER and decision in (Decision.APPROVE, Decision.MODIFY):
-        paid = draft.cause == RequiresCause.COMPENSATION
-        scope = Scope.COMPENSATION_APPROVE if paid else Scope.CRISIS_RELEASE
-        caller.require(scope, draft.community_id)
+    if decision in (Decision.APPROVE, Decision.MODIFY):
+        for scope in release_needs(db, draft):
+            caller.require(scope, draft.community_id)
 
 
 def _checked(db: ReadSession, services: Services, draft: DraftRow, ruling: Ruling) -> Ruling:

@@ -49,6 +49,13 @@ def stamp(db: ReadSession, draft: DraftRow) -> None:
         draft.requires, draft.cause = Requires.MANAGER, draft.cause or RequiresCause.CRISIS
 
 
+def is_text(db: ReadSession, draft: DraftRow) -> bool:
+    """Whether a draft uses a crisis script, or one was picked for it, whatever else a manager is required for."""
+    used = [cited["entry_id"] for cited in draft.citations if cited["used"]]
+    picked = [one["entry_id"] for one in draft.alternatives if one.get("picked")]
+    return any(is_crisis(db, entry_id) for entry_id in (*used, *picked))
+
+
 def is_crisis(db: ReadSession, entry_id: str) -> bool:
     """Whether an entry is a crisis script."""
     entry = knowledge.get(db, entry_id)

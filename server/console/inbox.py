@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from agent.flows import approvals
 from agent.flows.outgoing import Words
 from agent.services import Services
 from agent.steps.risk import RiskVerdict
@@ -173,7 +174,7 @@ def panel(services: Services, visitor: Visitor, db: ReadSession, row: DraftRow) 
         risk=RiskVerdict.model_validate(asked[0].risk) if asked else None,
         talk=sorted([*talk, *_answers(db, words, row, talk)], key=lambda one: one.at),
         last_at=talk[-1].at if talk else None,
-        may=may(visitor.caller, row),
+        may=may(db, visitor.caller, row),
         is_open=row.status in OPEN_DRAFT_STATUSES,
         decided_by=name_of_decider(db, row.decided_by),
     )
@@ -218,14 +219,13 @@ def _answers(db: ReadSession, words: Words, row: DraftRow, talk: Sequence[Said])
     ]
 
 
-def may(caller: Caller, row: DraftRow) -> May:
+def may(db: ReadSession, caller: Caller, row: DraftRow) -> May:
     """What `agent.flows.approvals` will allow, so that a page offers nothing else."""
     if not caller.allows(Scope.DRAFTS_DECIDE, row.community_id):
         return May(False, False, "drafts.may_only_read")
     if row.status == DraftStatus.ESCALATED and not caller.allows(Scope.DRAFTS_DECIDE_ESCALATED, row.community_id):
         return May(False, False, "drafts.may_not_escalated")
-    needed = Scope.COMPENSATION_APPROVE if row.case_id else Scope.CRISIS_RELEASE
-    if row.requires == Requires.MANAGER and not caller.allows(needed, row.community_id):
+    if not all(caller.allows(needed, row.community_id) for needed in approvals.release_needs(db, row)):
         return May(True, False, "drafts.may_not_manager")
     return May(True, True, None, caller.allows(Scope.COPY_OVERRIDE, row.community_id))
 

@@ -6,13 +6,17 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from agent.flows import approvals, deliveries, settings
+from agent.flows import approvals, deliveries, picking, settings
 from agent.flows.outgoing import Words
+from core.caller import Caller
 from core.errors import BadInput, Conflict, Forbidden, NotFound
+from core.scopes import Scope
 from core.vocabulary import Decision, DeliveryState, DraftStatus, Requires, RequiresCause
 from store import audit, drafts
 from store.audit import AuditRow
 from store.drafts import DraftVersionRow
+from store.users import RoleRow
+from tests.agent.flows.test_incidents import CRISIS
 from tests.house import ASKS_POINTS, House, in_parallel, row_counts
 
 
@@ -118,6 +122,44 @@ def test_compensation_needs_its_own_scope(house: House) -> None:
     with pytest.raises(Forbidden) as caught:
         house.decide(draft_id, caller=house.user("service"))
     assert caught.value.extra == {"scope": "compensation:approve"}
+
+
+@pytest.mark.parametrize("held", [Scope.COMPENSATION_APPROVE, Scope.CRISIS_RELEASE])
+def test_crisis_script_picked_for_an_offer_needs_both_scopes(wise: House, held: Scope) -> None:
+    # scope: 8
+    # scope: 26
+    wise.learn(CRISIS)
+    (draft_id,) = wise.make_drafts(1, requires=Requires.MANAGER, cause=RequiresCause.COMPENSATION)
+    half = _one_with(wise, Scope.DRAFTS_DECIDE, held)
+    picking.pick(wise.services, half, draft_id, "crisis-facts")
+    for decision, text in ((Decision.APPROVE, None), (Decision.MODIFY, "各位，我们在核实。")):
+        with pytest.raises(Forbidden) as caught:
+            wise.decide(draft_id, decision, text=text, caller=half)
+        lacking = {Scope.COMPENSATION_APPROVE, Scope.CRISIS_RELEASE} - {held}
+        assert {caught.value.extra["scope"]} == {scope.value for scope in lacking}
+    picking.pick(wise.services, half, draft_id, "refund-wrong")
+    with wise.services.database.read() as db:
+        assert approvals.release_needs(db, wise.draft_row(draft_id)) == (Scope.COMPENSATION_APPROVE,)
+    picking.pick(wise.services, half, draft_id, "crisis-facts")
+    assert wise.decide(draft_id, caller=wise.user("supervisor")).status == DraftStatus.APPROVED
+
+
+def test_offer_made_from_a_crisis_script_needs_both_scopes(wise: House) -> None:
+    wise.learn(CRISIS)
+    cited = {"entry_id": "crisis-facts", "version": 1, "title": "", "quote": "", "used": True}
+    offer = {"requires": Requires.MANAGER, "cause": RequiresCause.COMPENSATION}
+    (draft_id,) = wise.make_drafts(1, citations=[cited], **offer)
+    half = _one_with(wise, Scope.DRAFTS_DECIDE, Scope.COMPENSATION_APPROVE)
+    with pytest.raises(Forbidden) as caught:
+        wise.decide(draft_id, caller=half)
+    assert caught.value.extra == {"scope": "crisis:release"}
+
+
+def _one_with(house: House, *scopes: Scope) -> Caller:
+    """A person of a role of the operator's own."""
+    with house.services.database.write() as db:
+        db.add(RoleRow(name="own", scopes=[scope.value for scope in scopes], builtin=False))
+    return house.user("own")
 
 
 def test_moderator_may_reject_what_a_manager_would_have_to_release(house: House) -> None:
