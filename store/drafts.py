@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from core.vocabulary import OPEN_DRAFT_STATUSES
+from core.vocabulary import OPEN_DRAFT_STATUSES, ClockKind, DeliveryKind, DraftStatus
 from store.base import Base, Id, insert_new
+from store.clocks import ClockRow
 from store.session import ReadSession, WriteSession
 
 
@@ -208,6 +209,35 @@ def open_in_lane(
     )
     if member_id is not None:
         query = query.where(DraftRow.member_id == member_id)
+    return list(db.execute(query.order_by(DraftRow.id.desc()).limit(limit)).scalars())[::-1]
+
+
+def rejected_waiting(db: ReadSession, lane: str, *, since: datetime, limit: int = 30) -> list[DraftRow]:
+    """The newest rejected replies of a conversation made after `since` to questions whose clock still runs, oldest
+    first; without those whose question has another draft that is open."""
+    mine, others, other = DraftMessageRow, aliased(DraftMessageRow), aliased(DraftRow)
+    runs = sa.exists().where(
+        mine.draft_id == DraftRow.id,
+        ClockRow.kind == ClockKind.GROUP_QUESTION,
+        ClockRow.object_id == mine.message_id,
+        ClockRow.stopped_at.is_(None),
+    )
+    replaced = sa.exists().where(
+        mine.draft_id == DraftRow.id,
+        others.message_id == mine.message_id,
+        other.id == others.draft_id,
+        other.case_id.is_(None),
+        other.status.in_(OPEN_DRAFT_STATUSES),
+    )
+    query = sa.select(DraftRow).where(
+        DraftRow.lane == lane,
+        DraftRow.status == DraftStatus.REJECTED,
+        DraftRow.kind == DeliveryKind.REPLY,
+        DraftRow.case_id.is_(None),
+        DraftRow.created_at > since,
+        runs,
+        ~replaced,
+    )
     return list(db.execute(query.order_by(DraftRow.id.desc()).limit(limit)).scalars())[::-1]
 
 

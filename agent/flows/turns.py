@@ -13,7 +13,7 @@ from agent.steps import complaint, complaint_classifier
 from agent.steps.complaint import Complaint
 from agent.steps.follow_up import Open, Part, Said, correction
 from agent.steps.triage import Triage, classify, questions
-from core.vocabulary import OPEN_CASE_STATES, Audience, MessageKind, MessageType, SenderRole
+from core.vocabulary import OPEN_CASE_STATES, OPEN_DRAFT_STATUSES, Audience, MessageKind, MessageType, SenderRole
 from knowledge.embeddings import Vector
 from store import cases, drafts, members, messages
 from store.cases import CaseRow
@@ -171,8 +171,10 @@ class _Reader:
         whose = None if read.turn.is_staff else head.member_id
         since = self._now - LOOKING_BACK
         rows = drafts.open_in_lane(self._db, head.lane, since=since, member_id=whose)
+        # A question whose draft was turned down still waits for somebody's answer.
+        turned_down = drafts.rejected_waiting(self._db, head.lane, since=since) if read.turn.is_staff else []
         ids = {row.id for row in read.turn.rows}
-        opens = [one for row in rows if (one := self._open(row, ids)) is not None]
+        opens = [one for row in (*rows, *turned_down) if (one := self._open(row, ids)) is not None]
         complained = self._cases(head, whose, {row.case_id for row in rows})
         opens += [one for row in complained if (one := self._open_case(row, ids)) is not None]
         if not opens:
@@ -188,12 +190,14 @@ class _Reader:
         if not asked:
             return None
         text = "\n".join(row.text for row in asked)
+        # Words like those that were rejected tell nothing: they may answer something else.
+        answers = _answers(draft) if draft.status in OPEN_DRAFT_STATUSES else ()
         return Open(
             key=draft.id,
             member_id=draft.member_id,
             asked_at=max(row.sent_at for row in asked),
             external_ids=frozenset(row.external_id for row in asked),
-            parts=_parts(text, _answers(draft)),
+            parts=_parts(text, answers),
             called=called(self._db, self._keys, draft.member_id, draft.channel),
             complains=draft.case_id is not None,
         )

@@ -6,8 +6,9 @@ import pytest
 
 from agent.flows import clock_alarms, clocks, duty, erasure
 from agent.flows.duty import Entry
-from core.vocabulary import ClockKind
+from core.vocabulary import ClockKind, Decision, DraftStatus
 from store.clocks import ClockRow
+from store.drafts import DraftRow
 from store.messages import MessageRow
 from store.staff_notices import NoticeRow
 from store.timers import TimerRow
@@ -29,6 +30,8 @@ from tests.agent.flows.clocking import (
     work,
 )
 from tests.house import House, in_parallel
+
+NEWS = "【通知】今晚八点直播间见，有抽奖和满减活动"
 
 
 def test_question_nobody_answers_is_reported_upwards(house: House) -> None:
@@ -99,6 +102,54 @@ def test_question_of_an_erased_member_is_waited_for_no_more(wise: House) -> None
     erasure.erase(wise.services, wise.owner, row.member_id)
     assert _left_by_sweep(wise) == ("member_erased", True)
     assert alerts(wise) == []
+
+
+@pytest.mark.parametrize("quoted", ["m-1", None])
+def test_answer_to_a_question_whose_draft_was_rejected_stops_its_clock(wise: House, quoted: str | None) -> None:
+    # scope: 14
+    draft = _rejected(wise)
+    _staff_says(wise, "付款后两天内就会发货哦", reply_to=quoted)
+    (row,) = rows(wise, ClockRow)
+    assert (row.stopped_at, row.why, row.kept()) == (wise.clock.now(), "answered", True)
+    after = wise.draft_row(draft.id)
+    assert (after.status, after.version, after.reason) == (draft.status, draft.version, draft.reason)
+    run_until(wise, wise.clock.now() + timedelta(minutes=60))
+    assert deeds(wise) == [] and rows(wise, NoticeRow) == []
+
+
+@pytest.mark.parametrize(
+    "said", [{"text": "稍等，我问一下", "reply_to": "m-1"}, {"text": "不用谢", "reply_to": "m-0"}, {"text": NEWS}]
+)
+def test_other_words_after_a_rejected_draft_leave_its_clock_running(wise: House, said: dict[str, str]) -> None:
+    _rejected(wise)
+    _staff_says(wise, **said)
+    (row,) = rows(wise, ClockRow)
+    assert row.stopped_at is None
+
+
+def test_rejected_draft_takes_no_answer_from_the_one_that_replaced_it(wise: House) -> None:
+    draft = _rejected(wise)
+    wise.say("请问多久发货？", revision=1)
+    wise.work()
+    _staff_says(wise, "两天内")
+    replacing = wise.draft_of(rows(wise, ClockRow)[0].object_id)
+    assert replacing is not None and (replacing.id != draft.id, replacing.status) == (True, DraftStatus.EXPIRED)
+    assert rows(wise, ClockRow)[0].why == "answered"
+
+
+def _rejected(house: House) -> DraftRow:
+    """The draft of a question, rejected without an answer."""
+    _ask(house)
+    draft = house.draft_of(rows(house, MessageRow)[0].id)
+    assert draft is not None
+    house.decide(draft.id, Decision.REJECT, reason="口气不对")
+    return house.draft_row(draft.id)
+
+
+def _staff_says(house: House, text: str, reply_to: str | None = None) -> None:
+    house.clock.advance(seconds=30)
+    house.say(text, "s-1", sender={"id": "staff-1", "name": "豆苗", "role": "staff"}, reply_to=reply_to)
+    house.work(after=0)
 
 
 def _ask(house: House, message_id: str = "m-1") -> None:
