@@ -15,6 +15,7 @@ from store.session import ReadSession, WriteSession
 
 # What a bot that pulls still has to fetch and acknowledge. `sending` belongs to webhooks only.
 OPEN_FOR_PULL = (DeliveryState.QUEUED,)
+_WORDLESS = (DeliveryKind.MODERATION, DeliveryKind.PING)
 
 
 class DeliveryRow(DueBase):
@@ -84,6 +85,11 @@ def get(db: ReadSession, delivery_id: str) -> DeliveryRow | None:
     return db.get(DeliveryRow, delivery_id, populate_existing=True)
 
 
+def cleared(row: DeliveryRow) -> bool:
+    """Whether the words that it carried are gone (retention, erasure): it would go out empty."""
+    return not row.text and row.kind not in _WORDLESS
+
+
 def of_draft(db: ReadSession, draft_id: str) -> list[DeliveryRow]:
     """All deliveries a draft ever made, newest first."""
     query = sa.select(DeliveryRow).where(DeliveryRow.draft_id == draft_id).order_by(DeliveryRow.id.desc())
@@ -108,7 +114,8 @@ def pullable(
     after: str | None,
     limit: int,
 ) -> list[DeliveryRow]:
-    """Unacknowledged deliveries of pulled channels (or of one) that may go out now, oldest first."""
+    """Unacknowledged deliveries of pulled channels (or of one) that may go out now, oldest first; none whose words were
+    cleared."""
     query = (
         sa.select(DeliveryRow)
         .where(
@@ -116,6 +123,7 @@ def pullable(
             DeliveryRow.state.in_(OPEN_FOR_PULL),
             DeliveryRow.not_before <= now,
             DeliveryRow.expires_at > now,
+            sa.or_(DeliveryRow.text != "", DeliveryRow.kind.in_(_WORDLESS)),
         )
         .order_by(DeliveryRow.id)
         .limit(limit)

@@ -19,7 +19,7 @@ from core.caller import Caller
 from core.errors import BadInput, Conflict, NotFound, Unavailable
 from core.scopes import Scope
 from core.vocabulary import DeliveryState
-from store import changes, deliveries, due, settings
+from store import changes, deliveries, due, members, privacy, settings
 from store.audit import Deed
 from store.deliveries import DeliveryRow, WebhookRow
 from store.due import Claim
@@ -114,6 +114,9 @@ def _begin(services: Services, claim: Claim) -> Parcel | None:
         if row.expires_at <= db.now:
             _end(db, claim, DeliveryState.EXPIRED, "expired")
             return None
+        if _forgotten(db, row):
+            _end(db, claim, DeliveryState.CANCELLED, "cleared")
+            return None
         if not deliveries.move(db, row.id, frm=_SENDABLE, state=DeliveryState.SENDING, sent_at=db.now):
             due.finish(db, DeliveryRow, claim)
             return None
@@ -121,6 +124,12 @@ def _begin(services: Services, claim: Claim) -> Parcel | None:
 
 
 _SENDABLE = (DeliveryState.QUEUED, DeliveryState.SENDING)
+
+
+def _forgotten(db: ReadSession, row: DeliveryRow) -> bool:
+    """Whether there is nothing to send any more: its words were cleared, or its member was erased."""
+    erased = row.member_id is not None and privacy.erasure(db, row.member_id) is not None
+    return erased or deliveries.cleared(row)
 
 
 def _parcel(db: WriteSession, services: Services, row: DeliveryRow, hook: WebhookRow, timeout: float) -> Parcel:
@@ -214,23 +223,29 @@ class Outcome(StrEnum):
 def resolve(services: Services, caller: Caller, delivery_id: str, outcome: Outcome) -> DeliveryRow:
     """A person says what became of an `unknown` delivery (or sends a `failed` one again).
 
-    Raises `NotFound`, `Forbidden`, `BadInput` `resend_only`, `Conflict` `delivery_not_open`.
+    Raises `NotFound`, `Forbidden`, `BadInput` `resend_only`, `Conflict` (`delivery_not_open`, `delivery_cleared` where
+    nothing is left to send again).
     """
     with services.database.write() as db:
         row = _visible(db, caller, delivery_id)
         caller.require(Scope.DRAFTS_DECIDE, row.community_id)
+        before = _state(row)
         if row.state == DeliveryState.FAILED and outcome != Outcome.RESEND:
             raise BadInput("resend_only")
+        # Before the delivery itself, as an erasure takes them.
+        members.lock(db, row.member_id)
         if not deliveries.move(db, delivery_id, frm=_RESOLVABLE, **_resolved(db, services, caller, row, outcome)):
             raise Conflict("delivery_not_open", extra=_state(row))
-        details = {"was": row.state, "outcome": outcome.value}
+        settled = deliveries.get(db, delivery_id)
+        assert settled is not None
+        if outcome == Outcome.RESEND and _forgotten(db, settled):
+            raise Conflict("delivery_cleared", extra=before)
+        details = {"was": before["state"], "outcome": outcome.value}
         db.audit(Deed(caller, "delivery.resolved", "delivery", delivery_id, row.community_id, details))
         if outcome == Outcome.DELIVERED:
             _answers(db, services, delivery_id)
         changes.note(db, changes.DELIVERIES)
         db.after_commit(services.delivery_due)
-        settled = deliveries.get(db, delivery_id)
-        assert settled is not None
         return settled
 
 

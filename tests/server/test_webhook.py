@@ -3,18 +3,20 @@
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from standardwebhooks import Webhook
 
-from agent.flows import approvals, deliveries, settings, webhooks
+from agent.flows import approvals, deliveries, erasure, retention, settings, webhooks
 from agent.flows.deliveries import Outcome, Parcel, Result, Sent
 from agent.flows.webhooks import Registered
 from core.errors import BadInput, Conflict, Forbidden, NotFound
 from core.vocabulary import Decision, DeliveryState
 from server.channels.webhook import WebhookSender
+from store import erasure_log
 from store.deliveries import DeliveryRow, WebhookRow
 from store.deliveries import webhooks as active_webhooks
 from tests.house import House, claim_all, in_parallel
@@ -351,6 +353,66 @@ def test_failed_one_can_only_be_sent_again(house: House, endpoint: Endpoint, sen
     _push(house, sender)
     row = house.delivery(delivery_id)
     assert (row.state, row.attempts, row.dead_at) == (DeliveryState.DELIVERED, 1, None)
+
+
+def test_words_that_were_cleared_by_age_are_not_sent_again(
+    house: House, endpoint: Endpoint, sender: WebhookSender
+) -> None:
+    _register(house, endpoint.url)
+    endpoint.answers = [400, 200]
+    delivery_id = _approved(house)
+    _push(house, sender)
+    settings.change(house.services, house.owner, "privacy.message_days", 30)
+    house.clock.advance(days=31)
+    retention.sweep(house.services)
+    with pytest.raises(Conflict, match="delivery_cleared") as caught:
+        deliveries.resolve(house.services, house.owner, delivery_id, Outcome.RESEND)
+    assert caught.value.extra == {"id": delivery_id, "state": "failed"}
+    assert _push(house, sender) == 0
+    assert (house.delivery(delivery_id).state, len(endpoint.got)) == (DeliveryState.FAILED, 1)
+
+
+def test_nothing_is_sent_again_to_who_was_erased(house: House, endpoint: Endpoint, sender: WebhookSender) -> None:
+    delivery_id = _unknown(house, endpoint, sender)
+    erasure.erase(house.services, house.owner, str(house.delivery(delivery_id).member_id))
+    with pytest.raises(Conflict, match="delivery_cleared"):
+        deliveries.resolve(house.services, house.owner, delivery_id, Outcome.RESEND)
+    row = deliveries.resolve(house.services, house.owner, delivery_id, Outcome.DELIVERED)
+    assert row.state == DeliveryState.DELIVERED
+
+
+@pytest.mark.parametrize("finished", [False, True])
+@pytest.mark.parametrize("how", ["died", 503])
+def test_what_was_going_out_is_not_repeated_after_the_erasure(
+    house: House, endpoint: Endpoint, sender: WebhookSender, how: str | int, finished: bool
+) -> None:
+    _register(house, endpoint.url, idempotent=True)
+    delivery_id = _approved(house)
+
+    def sent(_parcel: Parcel) -> Result:
+        member_id, services = str(house.delivery(delivery_id).member_id), house.services
+        noted = services.env.data_dir / erasure_log.FILE
+        erasure.begin(services.database, house.owner, member_id, noted, why=erasure.REQUESTED)
+        if finished:
+            erasure.finish(services.database, member_id)
+        if how == "died":
+            raise KeyboardInterrupt
+        return Result(Sent.RETRY, "http_503")
+
+    with suppress(KeyboardInterrupt):
+        deliveries.push(house.services, claim_all(house.services, DeliveryRow), sent)
+    house.clock.advance(minutes=2)
+    assert _push(house, sender) == 0
+    row = house.delivery(delivery_id)
+    assert (row.state, row.last_error, row.due_at) == (DeliveryState.CANCELLED, "cleared", None)
+    assert endpoint.got == []
+
+
+def test_cleared_words_are_not_pulled(house: House, client: TestClient) -> None:
+    delivery_id = _approved(house)
+    with house.services.database.write() as db:
+        db.get_one(DeliveryRow, delivery_id).text = ""
+    assert client.get("/v1/deliveries").json() == {"deliveries": [], "next": None}
 
 
 def test_racing_resends_send_once(house: House, endpoint: Endpoint, sender: WebhookSender) -> None:
