@@ -165,6 +165,13 @@ def lock(db: WriteSession, member_id: str | None) -> None:
         db.execute(query.with_for_update(key_share=True))
 
 
+def stays_known(db: WriteSession, member_id: str) -> bool:
+    """Whether the member was not erased; until this transaction ends none is. Others who say so don't wait, unlike for
+    `lock`, which whoever needs both takes first."""
+    query = sa.select(MemberRow.erased_at).where(MemberRow.id == member_id)
+    return db.execute(query.with_for_update(read=True)).scalar_one() is None
+
+
 def key(db: ReadSession, member_id: str) -> bytes | None:
     """The member's wrapped key; None after erasure."""
     return db.execute(sa.select(MemberKeyRow.wrapped).where(MemberKeyRow.member_id == member_id)).scalar_one_or_none()

@@ -6,6 +6,7 @@ something stand in the database.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from agent.flows import community, consents, people, risk_items, screening
@@ -56,12 +57,32 @@ def receive(
     body_hash = services.keyring.lookup_hash("message", incoming.model_dump_json())
     _check_caller(services, caller, incoming)
     screened = screening.screen_message(services, incoming)
-    with services.database.write() as db:
-        _check_key(db, services, caller, key, body_hash)
-        receipt = _store(db, services, incoming, screened, body_hash, history=history)
+    write = partial(_write, services, caller, incoming, screened, body_hash, history=history, key=key)
+    try:
+        receipt = write()
+    except Conflict as error:
+        # Somebody was faster (the sender was erased just now): it is stored as things stand after that.
+        if error.code != "changed_meanwhile":
+            raise
+        receipt = write()
     if receipt.stage == MessageStage.RECEIVED and not receipt.replayed:
         services.message_due()
     return receipt
+
+
+def _write(
+    services: Services,
+    caller: Caller,
+    incoming: IncomingMessage,
+    screened: Screened,
+    body_hash: str,
+    *,
+    history: bool,
+    key: str | None,
+) -> Receipt:
+    with services.database.write() as db:
+        _check_key(db, services, caller, key, body_hash)
+        return _store(db, services, incoming, screened, body_hash, history=history)
 
 
 def _check_time(services: Services, incoming: IncomingMessage) -> None:
@@ -118,6 +139,8 @@ def _store(
     if screened.verdict.labels or incoming.revision:
         # Before any lock on a message: decisions on review items take them in this order.
         members.lock(db, member_id)
+    if member_id is not None and not members.stays_known(db, member_id):
+        raise Conflict("changed_meanwhile")
     content = _content(db, services, incoming, screened, body_hash, member_id)
     identity = _identity(db, incoming, new_id("msg"), member_id, role, history)
     turn = _turn(db, services, identity)

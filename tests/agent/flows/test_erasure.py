@@ -1,6 +1,8 @@
 """A member is erased: nothing of their words stays, in chunks that a kill may interrupt, and a restore honours it."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from core.errors import NotFound
 from core.ids import new_id
 from store import clearing, erasure_log, members, personal, privacy
 from store.audit import AuditRow
-from store.members import MemberIdentityRow, MemberKeyRow, MemberRow
+from store.members import MemberIdentityRow, MemberKeyRow, MemberRow, MembershipRow
 from store.messages import MessageRow
 from store.tables import METADATA
 
@@ -124,6 +126,32 @@ def test_ten_thousand_messages_are_cleared_in_slices(services: Services, bot: Ca
         assert db.execute(left).scalar_one() == 0
         assert privacy.unfinished(db) == []
     assert clearing.SLICE <= 1_000
+
+
+@pytest.mark.parametrize("moment", ["_sender", "_turn"])
+def test_a_message_that_comes_in_beside_it_keeps_no_words(
+    services: Services, bot: Caller, owner: Caller, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Whether the erasure comes when the sender was just found or when the message is about to be stored."""
+    member_id = _member(services, _say(services, bot, 1, "你好"))
+    real: Callable[..., Any] = getattr(intake, moment)
+    beside = Thread(target=erasure.erase, args=(services, owner, member_id))
+
+    def met(*args: Any) -> Any:
+        found = real(*args)
+        if beside.ident is None:
+            beside.start()
+            beside.join(1)  # or it waits for this message
+        return found
+
+    monkeypatch.setattr(intake, moment, met)
+    message_id = _say(services, bot, 2, "快递放门口就行")
+    beside.join()
+    with services.database.read() as db:
+        row = db.get_one(MessageRow, message_id)
+        assert row.member_id != member_id or row.text == ""
+        stay = sa.select(sa.func.count()).where(MembershipRow.member_id == member_id, MembershipRow.left_at.is_(None))
+        assert db.execute(stay).scalar_one() == 0
 
 
 def test_every_column_that_may_hold_words_is_classified() -> None:
