@@ -9,7 +9,7 @@ from agent.flows.incoming import IncomingEvent
 from agent.services import Services
 from core.caller import Caller
 from core.errors import BadInput, NotFound
-from core.masking import mask_values
+from core.masking import mask, mask_values
 from core.scopes import Scope
 from core.vocabulary import EventType
 from store import communities, events, members
@@ -78,6 +78,11 @@ def _effect(db: WriteSession, event: IncomingEvent, member_id: str) -> None:
         members.leave(db, event.community_id, member_id, event.at)
         return
     if event.type == EventType.JOIN:
-        source = event.data.get("source")
-        members.join(db, event.community_id, member_id, event.at, source[:64] if isinstance(source, str) else None)
+        members.join(db, event.community_id, member_id, event.at, _source(event))
     members.touch(db, member_id, event.at)
+
+
+def _source(event: IncomingEvent) -> str | None:
+    """Where somebody came from, masked before it is cut: half a number would not be known as one."""
+    source = event.data.get("source")
+    return mask(source).text[:64] if isinstance(source, str) else None

@@ -60,6 +60,17 @@ def test_leave_and_return_are_two_stays(house: House) -> None:
     assert _stays(house) == [False, True]
 
 
+def test_where_somebody_came_from_is_masked(house: House) -> None:
+    told = "老王推荐，电话13912345678"
+    late = "从很远很远的地方来的" * 5 + "，我的电话是13912345678"  # cut at 64 it would be half a number
+    for number, source in enumerate((told, late)):
+        member = {"id": f"wx-{number}"}
+        _take(house, _event(house, event_id=f"e-{number}", member=member, data={"source": source}))
+    with house.services.database.read() as db:
+        kept = set(db.execute(sa.select(MembershipRow.source)).scalars())
+    assert kept == {"老王推荐，电话139****5678", late.replace("13912345678", "139****5678")[:64]}
+
+
 def test_activity_never_moves_backwards(house: House) -> None:
     now = house.clock.now()
     _take(house, _event(house, event_id="new", type="click"))
