@@ -275,6 +275,7 @@ def load(services: Services, caller: Caller, given: object) -> Imported:
     if not places:
         caller.require(Scope.MEMBERS_EDIT)
     with services.database.write() as db:
+        _check_consents(document, db.now)
         for place in places:
             if communities.get(db, place) is None:
                 raise NotFound("community_not_found", extra={"community_id": place})
@@ -296,6 +297,14 @@ def _read(given: object) -> MemberFile:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise BadInput("member_file_invalid", extra={"field": place}, why=f"{place}: {first['type']}") from None
+
+
+def _check_consents(document: MemberFile, now: datetime) -> None:
+    """The newest consent holds: one that lies in the future would outrank what the member says from now on."""
+    for number, said in enumerate(document.consents):
+        if said.at > now:
+            place = f"consents.{number}.at"
+            raise BadInput("member_file_invalid", extra={"field": place}, why=f"{place}: at_in_future")
 
 
 def _make(db: WriteSession, services: Services, document: MemberFile) -> None:

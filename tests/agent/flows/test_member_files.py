@@ -141,6 +141,17 @@ def test_a_broken_document_brings_nothing(
             member_files.load(elsewhere, boss, document | change)
 
 
+def test_nobody_agrees_in_the_future(services: Services, owner: Caller, elsewhere: Services, member_id: str) -> None:
+    document = json.loads(member_files.export(services, owner, member_id, "本人要求").model_dump_json())
+    boss = access.caller_of_login(elsewhere, None)
+    later = (elsewhere.clock.now() + timedelta(seconds=1)).isoformat()
+    consents_ = [document["consents"][0], document["consents"][1] | {"at": later}]
+    with pytest.raises(BadInput, match="member_file_invalid") as caught:
+        member_files.load(elsewhere, boss, document | {"consents": consents_})
+    assert caught.value.extra == {"field": "consents.1.at"}
+    assert member_files.load(elsewhere, boss, document).member_id == member_id, "nothing of it was kept"
+
+
 # scope: 35
 def test_where_somebody_came_from_is_masked_like_any_other_word(
     services: Services, owner: Caller, elsewhere: Services, member_id: str
