@@ -1,6 +1,7 @@
 """Members for people to look through, and everything that stands about one of them."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -109,10 +110,23 @@ def _all(db: ReadSession, table: Any, where: Any) -> Sequence[Any]:
     return db.execute(sa.select(table).where(where).order_by(table.id)).scalars().all()
 
 
-def cancel_marketing(db: WriteSession, member_id: str, community_id: str | None) -> int:
-    """Take back campaign messages to the member that nobody was handed yet; how many."""
+def cancel_marketing(
+    db: WriteSession, member_id: str, kind: str, community_id: str | None, refused_at: datetime
+) -> int:
+    """Take back campaign messages to the member that nobody was handed yet, but where they agreed again after the
+    refusal; how many."""
+    agreed = sa.select(ConsentRow.id).where(
+        ConsentRow.member_id == member_id,
+        ConsentRow.kind == kind,
+        ConsentRow.granted,
+        ConsentRow.at > refused_at,
+        sa.or_(ConsentRow.community_id.is_(None), ConsentRow.community_id == DeliveryRow.community_id),
+    )
     change = sa.update(DeliveryRow).where(
-        DeliveryRow.member_id == member_id, DeliveryRow.kind == "campaign", DeliveryRow.state == "queued"
+        DeliveryRow.member_id == member_id,
+        DeliveryRow.kind == "campaign",
+        DeliveryRow.state == "queued",
+        ~agreed.exists(),
     )
     if community_id is not None:
         change = change.where(DeliveryRow.community_id == community_id)

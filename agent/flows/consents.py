@@ -116,7 +116,7 @@ def _keep(
         return
     taken_back = 0
     if not granted and kind in (ConsentKind.MARKETING, ConsentKind.DATA, ConsentKind.PRIVATE_MESSAGE):
-        taken_back = member_list.cancel_marketing(db, member_id, community_id)
+        taken_back = member_list.cancel_marketing(db, member_id, kind, community_id, at)
         if taken_back:
             changes.note(db, changes.DELIVERIES)
     details = {"kind": kind, "granted": granted, "taken_back": taken_back}

@@ -138,6 +138,27 @@ def test_what_is_answered_is_what_was_noted_and_not_the_newest(services: Service
     assert (row.kind, row.granted, row.at) == (ConsentKind.MARKETING, False, before)
 
 
+@pytest.mark.parametrize("place", ["mama", None])
+def test_a_refusal_of_long_ago_takes_back_nothing_they_agreed_to_since(
+    services: Services, bot: Caller, owner: Caller, place: str | None
+) -> None:
+    member_id = _say(services, bot, 1, "你好")
+    now, note = services.clock.now(), partial(consents.note, services, owner, member_id)
+    note(ConsentKind.MARKETING, granted=True, source="门店登记表", community_id=place, at=now - timedelta(days=1))
+    queued = _delivery(services, member_id)
+
+    def state() -> str:
+        with services.database.read() as db:
+            return db.get_one(DeliveryRow, queued).state
+
+    before: dict[str, Any] = {"granted": False, "source": "去年的登记表", "at": now - timedelta(days=2)}
+    note(ConsentKind.MARKETING, **before)
+    note(ConsentKind.MARKETING, **before, community_id="mama")
+    assert state() == "queued"
+    note(ConsentKind.DATA, **before)
+    assert state() == "cancelled", "they never agreed to that again"
+
+
 def test_consents_are_noted_for_communities_of_ones_own(house: House) -> None:
     """To opt out everywhere does no harm; to agree everywhere would take back an opt-out of a group that one has
     nothing to do with."""
