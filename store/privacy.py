@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.ids import new_id
 from store.base import Base, Hash, Id, insert_new
 from store.members import MemberRow
+from store.messages import MessageRow
 from store.session import ReadSession, WriteSession
 
 
@@ -108,9 +109,14 @@ def disclose(db: WriteSession, **values: Any) -> str:
     return row.id
 
 
-def disclosures(db: ReadSession, member_id: str, limit: int = 50) -> list[DisclosureRow]:
-    """Who was shown this member's data, newest first."""
+def disclosures(
+    db: ReadSession, member_id: str, limit: int = 50, communities: Collection[str] | None = None
+) -> list[DisclosureRow]:
+    """Who was shown this member's data, newest first; of messages, those in these communities (None: all)."""
     query = sa.select(DisclosureRow).where(DisclosureRow.member_id == member_id).order_by(DisclosureRow.id.desc())
+    if communities is not None:
+        theirs = sa.select(MessageRow.id).where(MessageRow.community_id.in_(communities))
+        query = query.where(sa.or_(DisclosureRow.message_id.is_(None), DisclosureRow.message_id.in_(theirs)))
     return list(db.execute(query.limit(limit)).scalars())
 
 

@@ -143,7 +143,8 @@ def member_case(db: ReadSession, services: Services, caller: Caller, row: Member
         consents=[ConsentView.model_validate(one, from_attributes=True) for one in said],
         notices=[NoticeShown.model_validate(one, from_attributes=True) for one in notices],
         disclosures=[
-            DisclosureView.model_validate(one, from_attributes=True) for one in privacy.disclosures(db, row.id)
+            DisclosureView.model_validate(one, from_attributes=True)
+            for one in privacy.disclosures(db, row.id, communities=allowed)
         ],
         holds=clearing.counts(db, row.id),
     )

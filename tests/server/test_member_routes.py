@@ -90,6 +90,20 @@ def test_other_communities_are_not_told_of(client: TestClient, house: House, mem
     assert (len(whole.consents), len(whole.notices)) == (3, 2)
 
 
+def test_reveals_of_messages_elsewhere_are_not_told_of(client: TestClient, house: House, member: str) -> None:
+    client.post("/v1/communities", json={"id": "other", "name": "别的群", "type": "interest", "channel": "wecom"})
+    for place, reason in (("mama", "核对地址"), ("other", "孕期群里的投诉")):
+        said = _post(client, house, f"我的电话是{PHONE}", f"m-{place}", community_id=place)
+        assert client.post(f"/v1/messages/{said}/reveal", json={"reason": reason}).status_code == 200
+    client.post(f"/v1/members/{member}/reveal", json={"fields": ["phone"], "reason": "回电"})
+    with house.services.database.read() as db:
+        row = member_access.found(db, member)
+        case = member_case(db, house.services, house.user("admin", "mama"), row)
+        whole = member_case(db, house.services, house.owner, row)
+    assert [one.reason for one in case.disclosures] == ["回电", "核对地址"]
+    assert [one.reason for one in whole.disclosures] == ["回电", "孕期群里的投诉", "核对地址"]
+
+
 def test_the_original_of_a_message(client: TestClient, house: House) -> None:
     message = _post(client, house, f"我的电话是{PHONE}")
     assert PHONE not in client.get(f"/v1/messages/{message}").text
