@@ -25,6 +25,9 @@ HOLDS: Final = 0.5
 """Score from which a message is a complaint."""
 UNSURE: Final = (0.25, 0.75)
 """Scores between which the language model is worth asking."""
+GRAVE: Final = 0.35
+"""Score from which a message with a sign of danger, law or media is a complaint: one that is overlooked costs more than
+one too many. One in 3,000 ordinary messages lies between."""
 ASK_FROM: Final = 0.02
 """Score by words alone from which the vector is asked; what lies below hardly ever becomes a complaint with it."""
 SHORTEST: Final = 3
@@ -65,6 +68,8 @@ def assess(text: str, *, vector: Callable[[], Vector] | None = None) -> Complain
     if vector is not None and _scaled(guess.complains, limit) >= ASK_FROM:
         guess, limit, cuts = classifier.guess(reading, marks, vector()), classifier.limits[1], classifier.cuts[1]
     score = _scaled(guess.complains, limit)
+    if GRAVE <= score < HOLDS and _floor(marks) is Severity.CRITICAL:
+        score = HOLDS
     kind, share = _kind(guess)
     if score < HOLDS:
         return Complaint(is_complaint=False, score=score, uncertain=_unsure(score), kind=kind, kind_score=share)
@@ -93,7 +98,10 @@ def topic_of(category: ComplaintCategory, marks: Marks) -> str:
 
 def least_severity(text: str) -> Severity | None:
     """What the signs of a text ask for by themselves (danger, law, media, nobody caring), if it complains."""
-    marks = complaint_cues.shipped().read(normalize(text))
+    return _floor(complaint_cues.shipped().read(normalize(text)))
+
+
+def _floor(marks: Marks) -> Severity | None:
     floors = complaint_cues.shipped().floors
     return max((floors[name] for name in marks.signs if name in floors), key=list(Severity).index, default=None)
 
@@ -149,8 +157,7 @@ def _kind(guess: Guess) -> tuple[MessageKind, float]:
 
 def _lifted(severity: Severity, marks: Marks) -> Severity:
     """At least what the signs ask for by themselves."""
-    floors = complaint_cues.shipped().floors
-    return max([severity, *(floors[name] for name in marks.signs if name in floors)], key=list(Severity).index)
+    return max(severity, _floor(marks) or severity, key=list(Severity).index)
 
 
 def _pointed(normalized: Normalized, marks: Marks) -> Iterator[tuple[int, int, float]]:
