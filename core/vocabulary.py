@@ -566,6 +566,7 @@ class SurveySource(StrEnum):
     API = "api"
     EVENT = "event"
     LINK = "link"
+    REPLY = "reply"
 
 
 class CaseAction(StrEnum):

@@ -9,9 +9,10 @@ from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.ids import new_id
-from core.vocabulary import ExpiredReason
+from core.vocabulary import DraftStatus, ExpiredReason
 from store import drafts
 from store.base import Base, Id, insert_new
+from store.drafts import DraftRow
 from store.session import ReadSession, WriteSession
 
 
@@ -90,6 +91,20 @@ def link_of_draft(db: ReadSession, draft_id: str) -> SurveyLinkRow | None:
     """The link that a draft sends."""
     query = sa.select(SurveyLinkRow).where(SurveyLinkRow.draft_id == draft_id)
     return db.execute(query.limit(1)).scalar_one_or_none()
+
+
+def sent_to(db: ReadSession, member_id: str, community_id: str, kind: str, before: datetime) -> SurveyLinkRow | None:
+    """The newest link without an answer whose message to this member was approved before a moment."""
+    query = sa.select(SurveyLinkRow).join(DraftRow, DraftRow.id == SurveyLinkRow.draft_id)
+    query = query.where(
+        SurveyLinkRow.member_id == member_id,
+        SurveyLinkRow.community_id == community_id,
+        SurveyLinkRow.kind == kind,
+        SurveyLinkRow.answered_at.is_(None),
+        DraftRow.status.in_((DraftStatus.APPROVED, DraftStatus.MODIFIED)),
+        DraftRow.decided_at < before,
+    )
+    return db.execute(query.order_by(SurveyLinkRow.id.desc()).limit(1)).scalar_one_or_none()
 
 
 def use(db: WriteSession, link_id: str) -> bool:

@@ -4,7 +4,7 @@ private message in four steps; decided apart."""
 from collections.abc import Sequence
 from typing import Final
 
-from agent.flows import drafting
+from agent.flows import case_moves, drafting
 from agent.flows.case_intake import Filed, Grievance
 from agent.flows.community import today
 from agent.flows.turns import Read
@@ -34,8 +34,6 @@ from store.vault import MemberKeys
 
 _ANSWERED_ANYWAY: Final = frozenset({RiskLabel.ABUSE, RiskLabel.CRISIS, RiskLabel.PRIVACY, RiskLabel.FLOODING})
 """Risks that go with being angry: who is answered with care calms down. All others wait for a person."""
-RESULT: Final = "complaint_result"
-"""The confidence's reason by which a draft that tells the result is known."""
 
 
 def manner(read: Read) -> Manner:
@@ -134,4 +132,4 @@ def result(db: ReadSession, services: Services, row: CaseRow, offer: str | None)
     """The message that tells the result of a case, and what is offered beside it."""
     tone = settings.value(db, tunables.TONE, communities.lineage(db, row.community_id))
     text = case_reply.result(row.result or "", offer, tone, known=has_name(db, services, row.member_id))
-    return Reply(text=text, confidence=Confidence(band=Band.LOW, reason=RESULT))
+    return Reply(text=text, confidence=Confidence(band=Band.LOW, reason=case_moves.RESULT))

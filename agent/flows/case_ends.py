@@ -52,7 +52,7 @@ def told(
 def told_by(db: WriteSession, by: Caller, row: CaseRow, draft: DraftRow) -> None:
     """A draft of the case reached the member: the one with the result tells them of it. One from before the case was
     opened again tells of no other result."""
-    if draft.confidence.get("reason") != case_drafts.RESULT or row.state != CaseState.RESOLVED:
+    if draft.confidence.get("reason") != case_moves.RESULT or row.state != CaseState.RESOLVED:
         return
     assert row.resolved_at is not None
     if row.told_at is None and draft.created_at >= row.resolved_at:

@@ -2,20 +2,22 @@
 version, a line in its history, a line in the audit."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from agent.flows import clocks
 from agent.services import Services
 from agent.steps.case_states import Standing, demands, refusal
 from core.caller import Caller
 from core.errors import BadInput, Conflict
-from core.vocabulary import CaseAnswer, CaseState, ClockKind
-from store import case_events, cases, surveys
+from core.vocabulary import CaseAnswer, CaseState, ClockKind, ExpiredReason
+from store import case_events, cases, changes, drafts, surveys
 from store.audit import Deed
 from store.cases import CaseRow
 from store.session import WriteSession
 from store.vault import Protected
 
+RESULT: Final = "complaint_result"
+"""The confidence's reason by which a draft that tells the result is known."""
 _FIRST_TIMES = {
     CaseState.ACKNOWLEDGED: "acknowledged_at",
     CaseState.RESOLVED: "resolved_at",
@@ -78,8 +80,17 @@ def move(
     if to is CaseState.REOPENED:
         values |= REOPENED
         surveys.withdraw(db, row.id, by.id)
+        _withdraw_result(db, row, by)
     moved = (row.state, to.value)
     return _write(db, by, row, kind or to.value, values | {"state": to.value}, moved, note, details or {})
+
+
+def _withdraw_result(db: WriteSession, row: CaseRow, by: Caller) -> None:
+    """The message with the former result is out of date; what else is drafted for the case stays."""
+    for draft in drafts.open_of_case(db, row.id):
+        if draft.confidence.get("reason") == RESULT:
+            drafts.expire(db, draft.id, ExpiredReason.CONVERSATION_MOVED_ON, by.id)
+            changes.note(db, changes.DRAFTS)
 
 
 def change(

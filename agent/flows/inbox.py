@@ -20,6 +20,7 @@ from agent.flows import (
     improving,
     risk_judging,
     suggestions,
+    surveys,
     turns,
 )
 from agent.flows.case_intake import Grievance
@@ -310,6 +311,7 @@ def _store(db: WriteSession, services: Services, thought: Thought) -> tuple[bool
     for row in thought.turn.kept:
         if row.id in thought.triages and not thought.turn.is_staff:
             suggestions.note(db, services, row, thought.triages[row.id])
+            surveys.note_reply(db, services, row)
     drafted = thought.reply is not None or thought.joins is not None or filed
     return any(expired) or answered or drafted, answered or filed
 

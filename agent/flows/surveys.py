@@ -2,6 +2,7 @@
 closed the member is asked, by a message that a person approves."""
 
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,9 +17,11 @@ from core.caller import Caller, system_caller
 from core.errors import BadInput, NotFound
 from core.ids import new_id
 from core.scopes import Scope
+from core.text import normalize
 from core.vocabulary import (
     OPEN_DRAFT_STATUSES,
     CaseAnswer,
+    Conversation,
     SurveyKind,
     SurveySource,
 )
@@ -26,6 +29,7 @@ from prompts.loader import render
 from store import cases, changes, communities, drafts, privacy, settings, surveys
 from store.audit import Deed
 from store.cases import CaseRow
+from store.messages import MessageRow
 from store.session import ReadSession, WriteSession
 from store.surveys import SurveyLinkRow
 
@@ -38,6 +42,10 @@ _AHEAD: Final = timedelta(minutes=5)
 _SIGNED: Final = 32
 """Hexadecimal digits of a link's signature: 128 bits."""
 _REASON: Final = "satisfaction"
+_NUMBERS: Final = {
+    word: number for number, words in enumerate(("1一", "2二两", "3三", "4四", "5五"), 1) for word in words
+}
+_SCORE: Final = re.compile(rf"(?:打|给)?(?P<score>[{''.join(_NUMBERS)}])\s*(?:分|星)?\s*[。.!~]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,15 +278,35 @@ def answer_link(services: Services, token: str, score: int) -> None:
     with services.database.write() as db:
         link = open_link(db, services, token)
         check_score(SurveyKind(link.kind), score)
-        if not surveys.use(db, link.id):
+        if not _take(db, services, link, score, SurveySource.LINK):
             raise BadInput("survey_link_over")
-        values: dict[str, Any] = {
-            "channel": link.channel,
-            "community_id": link.community_id,
-            "external_id": f"link:{link.id}",
-        }
-        values |= {"kind": link.kind, "score": score, "source": SurveySource.LINK, "at": db.now}
-        surveys.add(db, **values, member_id=link.member_id, case_id=link.case_id)
-        if link.case_id is not None:
-            _tell_case(db, services, link.case_id, link.kind, score, MEMBER)
         changes.note(db, changes.COMPLAINTS)
+
+
+def note_reply(db: WriteSession, services: Services, row: MessageRow) -> bool:
+    """A number alone (5, 5分, 五分) that a member writes in private after they were asked is their answer; whether it
+    was one."""
+    said = _SCORE.fullmatch(normalize(row.text).text.strip())
+    if said is None or row.member_id is None or row.conversation != Conversation.PRIVATE or row.recalled or row.history:
+        return False
+    link = surveys.sent_to(db, row.member_id, row.community_id, SurveyKind.CSAT, row.sent_at)
+    if link is None or not _take(db, services, link, _NUMBERS[said["score"]], SurveySource.REPLY):
+        return False
+    changes.note(db, changes.COMPLAINTS)
+    return True
+
+
+def _take(db: WriteSession, services: Services, link: SurveyLinkRow, score: int, source: SurveySource) -> bool:
+    """Keep the one answer of a link; False where it was taken or its time is up."""
+    if not surveys.use(db, link.id):
+        return False
+    values: dict[str, Any] = {
+        "channel": link.channel,
+        "community_id": link.community_id,
+        "external_id": f"link:{link.id}",
+    }
+    values |= {"kind": link.kind, "score": score, "source": source, "at": db.now}
+    surveys.add(db, **values, member_id=link.member_id, case_id=link.case_id)
+    if link.case_id is not None:
+        _tell_case(db, services, link.case_id, link.kind, score, MEMBER)
+    return True

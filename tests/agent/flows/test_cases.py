@@ -334,6 +334,16 @@ def test_complaint_about_a_closed_case_opens_it_again(house: House) -> None:
     assert clock_state(house, case) == "running"
 
 
+def test_result_that_nobody_sent_goes_when_the_case_opens_again(house: House) -> None:
+    case = to_result(house, complain(house))
+    (result,) = [row for row in drafts_with(house, case) if row.status == DraftStatus.PENDING]
+    house.clock.advance(seconds=24 * 3600)
+    complain(house, "换来的又坏了，三天都没用到，没人管", "m-9")
+    assert case_of(house, case.message_id).state == CaseState.REOPENED
+    assert house.draft_row(result.id).status == DraftStatus.EXPIRED
+    assert {row.kind for row in drafts_with(house, case) if row.status == DraftStatus.PENDING} == {"reply", "private"}
+
+
 def test_dismissed_ends_clock_and_drafts_and_is_a_verdict(house: House) -> None:
     case = complain(house)
     assert refused(lambda: act(house, case, CaseAction.DISMISS)) == "reason_missing"

@@ -128,6 +128,34 @@ def test_without_an_address_the_member_answers_in_words(house: House) -> None:
     assert draft is not None and draft.text is not None and "/s/" not in draft.text and draft.copy_check == []
 
 
+@pytest.mark.parametrize("said", ["5", "５分", "五分！", "打5分"])
+def test_a_number_in_private_after_the_question_is_the_answer(house: House, said: str) -> None:
+    asker = house.message_row(house.say("你好呀", "m-0", conversation="private")).member_id
+    assert asker is not None
+    with house.services.database.write() as db:
+        values = {"state": "resolved", "owner_id": house.owner.id, "result": "已换货", "resolved_at": db.now}
+        case_id = case_row(db, house, asker, db.now, "米粉发霉了", told_at=db.now, **values)
+    draft_id = ask(house, case_id)
+    house.say("4", "m-1", conversation="private")
+    house.work()
+    assert rows(house) == [], "nobody has asked yet"
+    approvals.decide(house.services, house.owner, str(draft_id), Ruling(Decision.APPROVE, 1), undoable=False)
+    house.clock.advance(minutes=1)
+    house.say("5", "m-2")
+    house.say("收到", "m-3", conversation="private")
+    house.work()
+    assert rows(house) == [], "what stands in the group, or is no number alone, is none"
+    house.say(said, "m-4", conversation="private")
+    house.work()
+    house.say("1", "m-5", conversation="private")
+    house.work()
+    (row,) = rows(house)
+    assert (row.score, row.source, row.case_id, row.member_id) == (5, "reply", case_id, asker)
+    with house.services.database.read() as db:
+        case = cases.get(db, case_id)
+    assert case is not None and case.answer == "satisfied"
+
+
 @pytest.mark.parametrize(("score", "answer"), [(5, "satisfied"), (4, "satisfied"), (2, "unsatisfied")])
 def test_an_answer_by_link_is_the_member_s_answer_to_the_result(house: House, score: int, answer: str) -> None:
     case_id = told_case(house)

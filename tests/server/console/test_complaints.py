@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.flows import case_compensation, case_drafts, crisis
+from agent.flows import case_compensation, case_moves, crisis
 from agent.flows import cases as flow
 from agent.flows.case_compensation import Proposal
 from agent.flows.cases import Act
@@ -445,7 +445,7 @@ def test_every_name_that_is_put_together() -> None:
         "complaint_line",
         "complaint_steps",
         case_compensation.OFFER,
-        case_drafts.RESULT,
+        case_moves.RESULT,
         crisis.OWN_WORDS,
         "script",
     )
