@@ -23,7 +23,7 @@ _VERSION_HELP = "看到的版本，默认当前版本 / the version you saw, def
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="最多几条 / how many at most")
 @click.pass_context
 def command(ctx: click.Context, status: tuple[str, ...], limit: int) -> None:
-    """待审草稿；approve 通过、modify 改后通过、reject 驳回、escalate 升级、undo 撤回。
+    """待审草稿；show 看全文、approve 通过、modify 改后通过、reject 驳回、escalate 升级、undo 撤回。
 
     Without a command: the open drafts, oldest first.
     """
@@ -53,6 +53,25 @@ _override = click.option(
     help="文案检查没过也发，要有权限和理由 / let a failed copy check pass, with a reason",
 )
 _reason = click.option("--reason", metavar="TEXT", help="理由 / reason, kept with the decision")
+
+
+@command.command("show")
+@click.argument("draft_id", metavar="ID")
+def show(draft_id: str) -> None:
+    """看全文：原话、草稿、引用、文案检查。One draft whole, with what it cites and what the copy check found."""
+    with connect() as api:
+        draft = api.get(f"/v1/drafts/{draft_id}")
+    emit(draft, lambda: "\n".join(_whole(draft)))
+
+
+def _whole(draft: dict[str, Any]) -> list[str]:
+    names = ("id", "version", "status", "kind", "community_id", "requires")
+    lines = ["  ".join(str(draft[name]) for name in names), ""]
+    abstained = draft.get("abstained")
+    lines.append(draft["final_text"] or draft["text"] or f"[{abstained['reason'] if abstained else ''}]")
+    lines += [""] if draft["citations"] or draft["copy"] else []
+    lines += [f"{'+' if one['used'] else '-'} {one['entry_id']}  {one['title']}" for one in draft["citations"]]
+    return lines + [f"! {hit['label']} {hit['span']} {hit['advice']}" for hit in draft["copy"]]
 
 
 @command.command("approve")

@@ -22,6 +22,9 @@ def test_say_then_approve_then_acknowledge(say: Say, qunzhu: Cli) -> None:  # sc
     draft = say(_ASKED)["draft"]
     assert draft["citations"] and draft["status"] == "pending"
     assert draft["id"] in [one["id"] for one in qunzhu("drafts", "--json", "--limit", "200").document["drafts"]]
+    whole = qunzhu("drafts", "show", draft["id"]).out
+    assert draft["text"] in whole and draft["citations"][0]["entry_id"] in whole
+    assert qunzhu("drafts", "show", draft["id"], "--json").document["text"] == draft["text"]
     decided = qunzhu("drafts", "approve", draft["id"], "--json").document
     assert decided["status"] == "approved"
     queued = qunzhu("deliveries", "list", "--json").document["deliveries"]
