@@ -57,7 +57,8 @@ class Services:
     """`model` is None in the embedded engine; `own_classifier` is there where one was fitted on what people decided.
     `message_due` and `delivery_due` ring this process's worker; other processes poll. `pace` is called between two
     messages of a batch and may rest there. `communities_seen` spares every message the question whether its community
-    exists (they are archived, never deleted); `callers` are the keys seen within the last second."""
+    exists (they are archived, never deleted); `callers` are the keys seen within the last second. `cases_looked_at` are
+    cases that this process compared with those near them to the end: what comes later has a look of its own."""
 
     env: Environment
     clock: Clock
@@ -74,3 +75,4 @@ class Services:
     screenings: dict[str, tuple[Screening, datetime]] = field(default_factory=dict)
     callers: dict[str, tuple[Caller, datetime]] = field(default_factory=dict)
     gathered: Gathered = field(default_factory=Gathered)
+    cases_looked_at: set[str] = field(default_factory=set)

@@ -33,9 +33,6 @@ WORKER: Final = system_caller("incidents")
 _CALLED: Final = ("supervisor", "admin", "owner")
 """Who is told where nobody is on duty: the first of these roles that somebody holds."""
 _MOST_TEXT: Final = 200
-_looked: Final[set[str]] = set()
-"""Cases that this process has looked at to the end: whatever belongs to one and came later has a look of its own, so a
-sweep need not compare them again and again."""
 
 
 class Limits(NamedTuple):
@@ -60,8 +57,10 @@ def sweep(services: Services) -> int:
         window = timedelta(minutes=settings.value(db, tunables.INCIDENT_MINUTES))
         lonely = incidents.lonely(db, now - window, now)
         unwritten = incidents.without_script(db)
-    _looked.intersection_update(lonely)
-    lonely = [case_id for case_id in lonely if case_id not in _looked]
+    # Only those whose look was cut off: to compare all again and again takes seconds.
+    looked = services.cases_looked_at
+    looked.intersection_update(lonely)
+    lonely = [case_id for case_id in lonely if case_id not in looked]
     for case_id in lonely:
         _look(services, case_id)
     for incident_id in unwritten:
@@ -73,9 +72,9 @@ def _look(services: Services, case_id: str) -> None:
     """What fails here is tried again by the next sweep: the case itself is stored, and its worker goes on."""
     try:
         look(services, case_id)
-        _looked.add(case_id)
+        services.cases_looked_at.add(case_id)
     except Exception as error:
-        _looked.discard(case_id)
+        services.cases_looked_at.discard(case_id)
         _log.warning("incident_not_looked", case=case_id, why=getattr(error, "code", type(error).__name__))
 
 

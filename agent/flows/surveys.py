@@ -284,13 +284,15 @@ def answer_link(services: Services, token: str, score: int) -> None:
 
 
 def note_reply(db: WriteSession, services: Services, row: MessageRow) -> bool:
-    """A number alone (5, 5分, 五分) that a member writes in private after they were asked is their answer; whether it
-    was one."""
+    """A number alone (5, 5分, 五分) that a member writes in private after they were asked for one is their answer;
+    whether it was one. Who got a link was not: there a number may answer anything."""
     said = _SCORE.fullmatch(normalize(row.text).text.strip())
     if said is None or row.member_id is None or row.conversation != Conversation.PRIVATE or row.recalled or row.history:
         return False
     link = surveys.sent_to(db, row.member_id, row.community_id, SurveyKind.CSAT, row.sent_at)
-    if link is None or not _take(db, services, link, _NUMBERS[said["score"]], SurveySource.REPLY):
+    if link is None or address(db, link.token) is not None:
+        return False
+    if not _take(db, services, link, _NUMBERS[said["score"]], SurveySource.REPLY):
         return False
     changes.note(db, changes.COMPLAINTS)
     return True

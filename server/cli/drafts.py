@@ -58,7 +58,7 @@ _reason = click.option("--reason", metavar="TEXT", help="理由 / reason, kept w
 @command.command("show")
 @click.argument("draft_id", metavar="ID")
 def show(draft_id: str) -> None:
-    """看全文：原话、草稿、引用、文案检查。One draft whole, with what it cites and what the copy check found."""
+    """看全文：草稿、引用、文案检查。One draft whole, with what it cites and what the copy check found."""
     with connect() as api:
         draft = api.get(f"/v1/drafts/{draft_id}")
     emit(draft, lambda: "\n".join(_whole(draft)))

@@ -33,9 +33,9 @@ def rows(house: House) -> list[SurveyAnswerRow]:
         return list(db.execute(sa.select(SurveyAnswerRow)).scalars())
 
 
-def told_case(house: House, **more: object) -> str:
+def told_case(house: House, member_id: str | None = None, **more: object) -> str:
     """A resolved case whose member was told the result."""
-    who = member(house, "m1")
+    who = member_id or member(house, "m1")
     with house.services.database.write() as db:
         at = db.now
         values = {"state": "resolved", "owner_id": house.owner.id, "result": "已换货", "resolved_at": at, "told_at": at}
@@ -131,10 +131,7 @@ def test_without_an_address_the_member_answers_in_words(house: House) -> None:
 @pytest.mark.parametrize("said", ["5", "５分", "五分！", "打5分"])
 def test_a_number_in_private_after_the_question_is_the_answer(house: House, said: str) -> None:
     asker = house.message_row(house.say("你好呀", "m-0", conversation="private")).member_id
-    assert asker is not None
-    with house.services.database.write() as db:
-        values = {"state": "resolved", "owner_id": house.owner.id, "result": "已换货", "resolved_at": db.now}
-        case_id = case_row(db, house, asker, db.now, "米粉发霉了", told_at=db.now, **values)
+    case_id = told_case(house, asker)
     draft_id = ask(house, case_id)
     house.say("4", "m-1", conversation="private")
     house.work()
@@ -154,6 +151,18 @@ def test_a_number_in_private_after_the_question_is_the_answer(house: House, said
     with house.services.database.read() as db:
         case = cases.get(db, case_id)
     assert case is not None and case.answer == "satisfied"
+
+
+def test_who_got_a_link_was_asked_for_no_number(house: House) -> None:
+    settings_flow.change(house.services, house.owner, "surveys.address", "https://q.example.com/", None)
+    asker = house.message_row(house.say("你好呀", "m-0", conversation="private")).member_id
+    case_id = told_case(house, asker)
+    draft_id = ask(house, case_id)
+    approvals.decide(house.services, house.owner, str(draft_id), Ruling(Decision.APPROVE, 1), undoable=False)
+    house.clock.advance(minutes=1)
+    house.say("5", "m-1", conversation="private")
+    house.work()
+    assert rows(house) == []
 
 
 @pytest.mark.parametrize(("score", "answer"), [(5, "satisfied"), (4, "satisfied"), (2, "unsatisfied")])

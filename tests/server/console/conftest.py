@@ -15,8 +15,9 @@ from core.vocabulary import EntryKind
 from knowledge.entry_in import EntryIn
 from server.app import create_app
 from server.state import COOKIE
-from store import due, users
+from store import due, suggestions, users
 from store.messages import MessageRow
+from store.suggestions import SuggestionRow
 
 QUESTION = "请问买错了怎么退款呀？"
 ANSWER = "在订单里点申请退款，三天内原路退回。"
@@ -120,3 +121,12 @@ def ask(services: Services, owner: Caller, community: str, worker: Callable[[], 
         return receipt.message_id
 
     return said
+
+
+@pytest.fixture
+def suggestion(services: Services, ask: Callable[..., str]) -> SuggestionRow:
+    """What a member suggested, new or routed."""
+    ask("建议你们出个小包装的，出门带着方便")
+    with services.database.read() as db:
+        (row,) = suggestions.page(db, statuses=["new", "routed"], communities=None)
+    return row

@@ -11,8 +11,9 @@ from agent.services import Services
 from core.errors import BadInput
 from core.vocabulary import CompensationKind
 from server.console import case_board, complaints
-from store import cases, suggestions
+from store import cases
 from store.cases import CaseRow
+from store.suggestions import SuggestionRow
 
 Person = Callable[..., TestClient]
 Ask = Callable[..., str]
@@ -34,18 +35,15 @@ def test_amounts_in_yuan_and_points() -> None:
 
 
 def test_a_lost_suggestion_form_does_not_tell_the_member_after_all(
-    services: Services, person: Person, ask: Ask, csrf: Callable[[], str]
+    suggestion: SuggestionRow, person: Person, csrf: Callable[[], str]
 ) -> None:
     client = person("supervisor")
-    ask("建议你们出个小包装的，出门带着方便")
-    with services.database.read() as db:
-        (row,) = suggestions.page(db, statuses=["new", "routed"], communities=None)
-    form = {"csrf": csrf(), "version": row.version + 7, "status": "declined", "department": "logistics"}
-    lost = client.post(f"/console/suggestions/{row.id}/status", data=form)
+    form = {"csrf": csrf(), "version": suggestion.version + 7, "status": "declined", "department": "logistics"}
+    lost = client.post(f"/console/suggestions/{suggestion.id}/status", data=form)
     assert lost.status_code == 409
     assert 'value="declined" selected' in lost.text and 'value="logistics" selected' in lost.text
     assert 'name="tell" value="yes">' in lost.text
-    assert 'value="yes" checked' in client.get(f"/console/suggestions/{row.id}").text
+    assert 'value="yes" checked' in client.get(f"/console/suggestions/{suggestion.id}").text
 
 
 def test_a_lost_classification_keeps_what_was_chosen(

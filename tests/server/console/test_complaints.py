@@ -22,8 +22,9 @@ from core.scopes import Scope
 from core.vocabulary import CaseAction, CaseAnswer, CaseState, CompensationKind
 from server.console import texts
 from server.console.case_page import offered
-from store import case_events, cases, communities, incidents, staff_notices, suggestions, users
+from store import case_events, cases, communities, incidents, staff_notices, users
 from store.cases import CaseRow
+from store.suggestions import SuggestionRow
 from store.users import RoleRow
 
 Person = Callable[..., TestClient]
@@ -388,15 +389,12 @@ def test_incident_is_worked_through(services: Services, person: Person, incident
 
 # scope: 28
 def test_suggestion_is_answered_with_a_draft(
-    services: Services, person: Person, ask: Ask, csrf: Callable[[], str]
+    suggestion: SuggestionRow, person: Person, csrf: Callable[[], str]
 ) -> None:
     client = person("supervisor")
-    ask("建议你们出个小包装的，出门带着方便")
-    with services.database.read() as db:
-        (row,) = suggestions.page(db, statuses=["new", "routed"], communities=None)
     assert "小包装" in client.get("/console/suggestions?status=all").text
-    at = f"/console/suggestions/{row.id}/status"
-    form = {"csrf": csrf(), "version": row.version, "status": "planned", "department": "product", "tell": "yes"}
+    at = f"/console/suggestions/{suggestion.id}/status"
+    form = {"csrf": csrf(), "version": suggestion.version, "status": "planned", "department": "product", "tell": "yes"}
     done = client.post(at, data=form | {"words": "下个月就有"})
     assert done.headers["location"].endswith("suggestion_drafted")
     page = client.get(done.headers["location"]).text
